@@ -1,0 +1,105 @@
+"""The mel spectrogram that every network of the product listens to.
+
+One definition, shared by training and by inference, so that a model trained on published
+spectrogram pictures also works on sound:
+
+* 22,050 Hz mono, Hann window of 2,048 samples, centred frames;
+* 128 Slaney-normalised mel bands from 0 to 11,025 Hz, power;
+* decibels relative to the track's loudest cell, floor at -80 dB;
+* min-max scaled per track to 0..255.
+
+Frames are taken every :data:`HOP_LENGTH` = 1,709 samples (77.5 ms): the column spacing of the
+GTZAN pictures, whose 1,293 frames at hop 512 are thinned to 387 columns. Computing at the thinned
+hop directly costs a third of computing everything and throwing two thirds away.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE = 22_050
+N_FFT = 2_048
+HOP_LENGTH = 1_709
+N_MELS = 128
+TOP_DB = 80.0
+COLUMNS_PER_SECOND = SAMPLE_RATE / HOP_LENGTH
+
+_FRAMES_PER_BLOCK = 2_048
+
+
+@cache
+def mel_filterbank() -> npt.NDArray[np.float32]:
+    """Slaney mel filters, shape (128, 1025), as ``librosa.filters.mel`` makes them."""
+    import librosa
+
+    return librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS).astype(np.float32)
+
+
+@cache
+def mel_frequencies_hz() -> npt.NDArray[np.float64]:
+    """Centre frequency of each of the 128 mel bands in Hz, shape (128,)."""
+    import librosa
+
+    return librosa.mel_frequencies(n_mels=N_MELS + 2, fmin=0.0, fmax=SAMPLE_RATE / 2)[1:-1]
+
+
+def mel_power(mono: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mel power spectrogram of a 22,050 Hz mono signal.
+
+    Parameters
+    ----------
+    mono : float array, shape (n_samples,)
+
+    Returns
+    -------
+    float32 array, shape (128, 1 + n_samples // 1709)
+
+    Raises
+    ------
+    ValueError
+        If the signal is not one-dimensional or is empty.
+
+    The signal is padded with zeros by half a window at both ends, as librosa >= 0.10 does. Frames
+    are processed in blocks, so memory stays small for an hour of sound.
+    """
+    if mono.ndim != 1 or mono.size == 0:
+        raise ValueError(f"expected a non-empty one-dimensional signal, got shape {mono.shape}")
+    import scipy.fft
+
+    window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+    filters = mel_filterbank()
+    n_frames = 1 + mono.size // HOP_LENGTH
+    padded = np.pad(mono.astype(np.float32, copy=False), (N_FFT // 2, N_FFT // 2 + HOP_LENGTH))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH][:n_frames]
+    mel = np.empty((N_MELS, n_frames), dtype=np.float32)
+    for start in range(0, n_frames, _FRAMES_PER_BLOCK):
+        block = frames[start : start + _FRAMES_PER_BLOCK] * window
+        spectrum = scipy.fft.rfft(block, axis=1)
+        power = spectrum.real**2 + spectrum.imag**2
+        mel[:, start : start + block.shape[0]] = filters @ power.T
+    return mel
+
+
+def mel_to_uint8(power: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Scale mel power (128, T) to the 0..255 picture of the data contract.
+
+    Decibels relative to the maximum, floor at -80 dB, then min-max over the whole track. A track
+    without any dynamic (silence) becomes all zeros.
+    """
+    reference = float(power.max())
+    if reference <= 0.0:
+        return np.zeros(power.shape, dtype=np.uint8)
+    decibels = 10.0 * np.log10(np.maximum(power, 1e-10 * min(1.0, reference)) / reference)
+    np.maximum(decibels, -TOP_DB, out=decibels)
+    low = float(decibels.min())
+    if low >= 0.0:
+        return np.zeros(power.shape, dtype=np.uint8)
+    return np.round((decibels - low) * (255.0 / -low)).astype(np.uint8)
+
+
+def log_mel(mono: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Mel picture (128, T) uint8 of a 22,050 Hz mono signal (see the module's contract)."""
+    return mel_to_uint8(mel_power(mono))

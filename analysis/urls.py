@@ -1,0 +1,5 @@
+"""Addresses of reports and jobs."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
