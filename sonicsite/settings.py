@@ -116,8 +116,8 @@ Q_CLUSTER = {
     "workers": LISTEN_WORKERS,
     "ALT_CLUSTERS": {"heavy": {**_QUEUE, "workers": HEAVY_WORKERS, "timeout": 7_200, "retry": 7_500}},
 }
-JOB_HEARTBEAT_SECONDS = 5.0
-JOB_LOST_AFTER_SECONDS = 30.0
+JOB_HEARTBEAT_SECONDS = 3.0
+JOB_LOST_AFTER_SECONDS = 20.0
 JOB_ATTEMPTS = 3
 
 # --- Files ------------------------------------------------------------------------------------
@@ -142,7 +142,11 @@ STORAGES = {
             },
         }
         if S3_BUCKET
-        else {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        else {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            # What a job makes is named by its content: written again, it is the same file.
+            "OPTIONS": {"allow_overwrite": True},
+        }
     ),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }

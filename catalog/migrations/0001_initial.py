@@ -8,6 +8,7 @@ import django.utils.timezone
 import uuid
 from django.conf import settings
 from django.db import migrations, models
+from pgvector.django import VectorExtension
 
 
 class Migration(migrations.Migration):
@@ -16,10 +17,10 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('catalog', '0001_extensions'),
     ]
 
     operations = [
+        VectorExtension(),
         migrations.CreateModel(
             name='User',
             fields=[
