@@ -25,4 +25,14 @@ document.addEventListener("announce", (event) => {
   document.getElementById("announcer").textContent = event.detail;
 });
 
+/** What a polled piece of the page has to say is read out once, not every time it comes back. */
+let announced = "";
+document.body.addEventListener("htmx:afterSettle", () => {
+  const text = document.querySelector("[data-announce]")?.dataset.announce ?? "";
+  if (text && text !== announced) {
+    document.dispatchEvent(new CustomEvent("announce", { detail: text }));
+  }
+  announced = text;
+});
+
 startDock();

@@ -1,0 +1,151 @@
+"""Filters and tags of the report's templates: numbers as people read them, and charts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import template
+
+from analysis import charts, playback
+
+register = template.Library()
+
+NOTHING = "–"
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+@register.filter
+def number(value: object, decimals: int = 1) -> str:
+    """A number with a true minus sign; an en dash where there is none."""
+    amount = _finite(value)
+    if amount is None:
+        return NOTHING
+    text = f"{amount:.{decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+@register.filter
+def signed(value: object, decimals: int = 1) -> str:
+    """A number that always carries its sign."""
+    text = number(value, decimals)
+    amount = _finite(value)
+    return f"+{text}" if amount is not None and float(f"{amount:.{decimals}f}") > 0 else text
+
+
+@register.filter
+def magnitude(value: object, decimals: int = 1) -> str:
+    """A number without its sign."""
+    amount = _finite(value)
+    return NOTHING if amount is None else f"{abs(amount):.{decimals}f}"
+
+
+@register.filter
+def percent(value: object) -> str:
+    """A share between 0 and 1 as whole per cent, without the sign."""
+    amount = _finite(value)
+    return NOTHING if amount is None else f"{100 * amount:.0f}"
+
+
+@register.filter
+def from_top(fraction: object) -> str:
+    """A height between 0 (bottom) and 1 (top) as per cent from the top."""
+    return f"{100 * (1 - (_finite(fraction) or 0.0)):.2f}%"
+
+
+@register.filter
+def hertz(value: object) -> str:
+    """A frequency with its unit: ``250 Hz``, ``2.5 kHz``."""
+    amount = _finite(value)
+    if amount is None:
+        return NOTHING
+    return f"{amount / 1000:.3g} kHz" if amount >= 1000 else f"{amount:.0f} Hz"
+
+
+@register.filter
+def hertz_short(value: object) -> str:
+    """A frequency for a narrow axis: ``250``, ``2.5k``."""
+    amount = _finite(value)
+    if amount is None:
+        return NOTHING
+    return f"{amount / 1000:.3g}k" if amount >= 1000 else f"{amount:.0f}"
+
+
+@register.filter
+def clock(value: object) -> str:
+    """Seconds as ``m:ss``."""
+    return charts.clock(_finite(value))
+
+
+@register.filter
+def tonic(value: str) -> str:
+    """``C#`` and ``Bb`` with their musical signs."""
+    return value.replace("#", "♯").replace("b", "♭") if value else NOTHING
+
+
+@register.filter
+def tonic_of_key(key: str) -> str:
+    """A key such as ``F# minor`` with its musical sign."""
+    name, _, mode = key.partition(" ")
+    return f"{tonic(name)} {mode}".strip()
+
+
+@register.filter
+def add_width(left: float, width: float) -> float:
+    """Right edge of something from its left edge and width, in per cent."""
+    return left + width
+
+
+@register.filter
+def channel_layout(value: object) -> str:
+    """A count of channels in words."""
+    return {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(
+        value if isinstance(value, int) else 0, f"{value} channels"
+    )
+
+
+@register.filter
+def ranked(probabilities: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Names and probabilities, the likeliest first."""
+    return sorted((probabilities or {}).items(), key=lambda item: (-item[1], item[0]))
+
+
+@register.simple_tag
+def time_ticks(duration_s: float | None) -> list[charts.Tick]:
+    return charts.time_ticks(duration_s)
+
+
+@register.simple_tag
+def genre_strip(course: Sequence[Mapping[str, Any]], duration_s: float) -> list[charts.Stretch]:
+    return charts.genre_strip(course or [], duration_s=duration_s)
+
+
+@register.simple_tag
+def tonal_chart(bands: Sequence[Mapping[str, Any]]) -> charts.TonalChart:
+    return charts.tonal_chart(bands or [])
+
+
+@register.simple_tag
+def loudness_chart(loudness: Mapping[str, Any]) -> charts.LoudnessChart | None:
+    return charts.loudness_chart(
+        loudness.get("short_term_lufs") or [], integrated_lufs=loudness.get("integrated_lufs")
+    )
+
+
+@register.simple_tag
+def services(loudness: Mapping[str, Any]) -> list[playback.Playback]:
+    integrated = loudness.get("integrated_lufs")
+    if integrated is None:
+        return []
+    return playback.playback(integrated, true_peak_dbtp=loudness.get("true_peak_dbtp"))
+
+
+@register.simple_tag
+def services_as_of() -> str:
+    return playback.AS_OF
