@@ -201,6 +201,5 @@ def _curve(energies: Array) -> list[float | None]:
     powers = (total[ends] - total[starts]) / np.maximum(ends - starts, 1)
     gate = _power_of(ABSOLUTE_GATE_LUFS)
     return [
-        power_db(float(power), offset_db=_OFFSET_LUFS) if power > gate else None
-        for power in powers
+        power_db(float(power), offset_db=_OFFSET_LUFS) if power > gate else None for power in powers
     ]

@@ -232,5 +232,3 @@ def _cutoff_hz(centres: Array, density: Array) -> float:
     reference = float(middle.max()) if middle.size else float(density.max())
     heard = np.flatnonzero(density > reference - 60.0)
     return round(float(centres[heard[-1]] if heard.size else centres[-1]), 1)
-
-

@@ -43,9 +43,7 @@ class StereoMeter:
     def add(self, stereo: npt.NDArray[np.float32]) -> None:
         """Take the next second of samples, shape (2, n)."""
         left, right = stereo
-        self._sums.append(
-            (float(left @ left), float(right @ right), float(left @ right))
-        )
+        self._sums.append((float(left @ left), float(right @ right), float(left @ right)))
 
     def result(self) -> Stereo:
         """Everything heard so far."""
