@@ -143,7 +143,9 @@ def tonal_chart(bands: Sequence[Mapping[str, Any]]) -> TonalChart:
         for band in bands
         for name in ("level_db", "p10", "p90")
     )
-    half_range = min(max(_LEAST_TONAL_RANGE_DB, math.ceil((reach + 1) / 3) * 3), _MOST_TONAL_RANGE_DB)
+    half_range = min(
+        max(_LEAST_TONAL_RANGE_DB, math.ceil((reach + 1) / 3) * 3), _MOST_TONAL_RANGE_DB
+    )
 
     def y(db: float) -> float:
         return 50 - 50 * max(-half_range, min(half_range, db)) / half_range

@@ -36,10 +36,16 @@ class Job(models.Model):
     state = models.CharField(max_length=16, choices=JobState, default=JobState.QUEUED)
     percent = models.PositiveSmallIntegerField(default=0)
     message = models.CharField(max_length=200, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.SmallIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(
+        default=0, help_text="How often its worker vanished in the middle of it."
+    )
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=500, blank=True, help_text="Why it failed, for people.")
     detail = models.TextField(blank=True, help_text="Why it failed, for staff: the traceback.")
+    afresh = models.BooleanField(
+        default=False, help_text="Do it again even if a report of this version exists."
+    )
     priority = models.SmallIntegerField(default=0, help_text="Higher runs first.")
     # Who works on it: a ticket is written when it is handed to the queue, and changes with every
     # attempt, so that a worker thought dead cannot write over the one that took its place.

@@ -1,0 +1,249 @@
+"""The life of a job: queued -> handed out -> running -> done or failed.
+
+The :class:`~analysis.models.Job` row is the truth. The queue (django-q2) only carries tickets: a
+job is handed to it a few at a time, in a fair order, so that one artist's thousand tracks do not
+starve another's first one. Every change of a job's state is a conditional update on its ticket,
+so a worker that was given up for dead can never write over the one that took its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Avg, Count, F, Q, QuerySet
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from analysis.models import Job, JobState, Stage
+
+log = logging.getLogger(__name__)
+
+QUEUE_OF_STAGE = {Stage.LISTEN: "listen", Stage.SEPARATE: "heavy", Stage.VOICE: "heavy"}
+_LOCK_NUMBER = {Stage.LISTEN: 7_301, Stage.SEPARATE: 7_302, Stage.VOICE: 7_303}
+# A job whose worker vanished is not at fault, mostly. But a file that kills every worker which
+# touches it must end somewhere.
+MAX_LOSSES = 6
+_HANDED_OUT_LOST_AFTER = timedelta(seconds=120)
+
+_FAIR_ORDER = """
+    SELECT id FROM (
+        SELECT id, priority, queued_at,
+               row_number() OVER (PARTITION BY artist_id ORDER BY priority DESC, queued_at, id)
+               + (SELECT count(*) FROM analysis_job busy
+                  WHERE busy.artist_id = waiting.artist_id AND busy.stage = waiting.stage
+                    AND (busy.state = 'running'
+                         OR (busy.state = 'queued' AND busy.ticket IS NOT NULL))) AS turn
+        FROM analysis_job waiting
+        WHERE state = 'queued' AND ticket IS NULL AND stage = %s
+    ) ranked
+    ORDER BY priority DESC, turn, queued_at, id
+    LIMIT %s
+"""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one round of the watchdog did."""
+
+    requeued: int
+    dispatched: int
+
+
+def in_flight_limit(stage: str) -> int:
+    """How many jobs of a stage may be handed out at once: enough to keep every worker busy."""
+    queue = QUEUE_OF_STAGE[Stage(stage)]
+    workers = settings.LISTEN_WORKERS if queue == "listen" else settings.HEAVY_WORKERS
+    return 2 * workers
+
+
+def _handed_out() -> Q:
+    return Q(state=JobState.RUNNING) | Q(state=JobState.QUEUED, ticket__isnull=False)
+
+
+def dispatch(stage: str) -> int:
+    """Hand waiting jobs of a stage to the queue, in fair order; returns how many.
+
+    With the PostgreSQL broker the ticket and the queue's entry are one transaction. With Redis a
+    crash in between leaves a ticket nobody holds, which :func:`requeue_lost` takes back.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK_NUMBER[Stage(stage)]])
+            if not cursor.fetchone()[0]:
+                return 0  # somebody else is doing it right now
+            room = in_flight_limit(stage) - Job.objects.filter(_handed_out(), stage=stage).count()
+            if room <= 0:
+                return 0
+            cursor.execute(_FAIR_ORDER, [stage, room])
+            chosen = [row[0] for row in cursor.fetchall()]
+        for job_id in chosen:
+            ticket = uuid.uuid4()
+            Job.objects.filter(pk=job_id).update(ticket=ticket, dispatched_at=timezone.now())
+            async_task(
+                "analysis.tasks.run_job",
+                str(job_id),
+                str(ticket),
+                cluster=QUEUE_OF_STAGE[Stage(stage)],
+                save=False,
+            )
+    return len(chosen)
+
+
+def claim(job_id: uuid.UUID, ticket: uuid.UUID) -> Job | None:
+    """Start work on a job, if the ticket is still good; None if somebody else has it or had it."""
+    now = timezone.now()
+    claimed = Job.objects.filter(pk=job_id, ticket=ticket, state=JobState.QUEUED).update(
+        state=JobState.RUNNING,
+        percent=0,
+        message="Starting",
+        started_at=now,
+        heartbeat_at=now,
+        attempts=F("attempts") + 1,
+    )
+    if not claimed:
+        return None
+    return Job.objects.select_related("revision").get(pk=job_id)
+
+
+def beat(
+    job_id: uuid.UUID, ticket: uuid.UUID, *, percent: int | None = None, message: str = ""
+) -> bool:
+    """Say that a running job lives (and how far it is); False if it is no longer ours."""
+    changes: dict[str, object] = {"heartbeat_at": timezone.now()}
+    if percent is not None:
+        changes |= {"percent": percent, "message": message}
+    return bool(
+        Job.objects.filter(pk=job_id, ticket=ticket, state=JobState.RUNNING).update(**changes)
+    )
+
+
+def finish(job: Job) -> None:
+    """Mark a claimed job done. Call inside the transaction that stores what it made.
+
+    Raises :class:`Superseded` if the job was given to somebody else meanwhile.
+    """
+    now = timezone.now()
+    done = Job.objects.filter(pk=job.pk, ticket=job.ticket, state=JobState.RUNNING).update(
+        state=JobState.DONE,
+        percent=100,
+        message="",
+        reason="",
+        reason_code="",
+        detail="",
+        finished_at=now,
+        heartbeat_at=now,
+        run_seconds=(now - job.started_at).total_seconds() if job.started_at else None,
+    )
+    if not done:
+        raise Superseded(str(job.pk))
+
+
+class Superseded(Exception):
+    """This attempt lost its job to another one; what it made is thrown away."""
+
+
+def fail(job: Job, *, code: str, reason: str, detail: str = "", final: bool = False) -> None:
+    """Record a failed attempt: queued again, or failed for good after the last allowed attempt."""
+    give_up = final or job.attempts >= settings.JOB_ATTEMPTS
+    common: dict[str, object] = {"detail": detail[-20_000:], "ticket": None}
+    if give_up:
+        common |= {
+            "state": JobState.FAILED,
+            "reason_code": code,
+            "reason": reason[:500],
+            "message": "",
+            "finished_at": timezone.now(),
+        }
+    else:
+        common |= {"state": JobState.QUEUED, "message": "Trying again", "queued_at": timezone.now()}
+    Job.objects.filter(pk=job.pk, ticket=job.ticket, state=JobState.RUNNING).update(**common)
+
+
+def requeue_lost() -> int:
+    """Take back jobs whose worker stopped giving signs of life, and tickets that nobody took."""
+    now = timezone.now()
+    lost = Job.objects.filter(
+        state=JobState.RUNNING,
+        heartbeat_at__lt=now - timedelta(seconds=settings.JOB_LOST_AFTER_SECONDS),
+    )
+    hopeless = lost.filter(losses__gte=MAX_LOSSES - 1).update(
+        state=JobState.FAILED,
+        ticket=None,
+        message="",
+        finished_at=now,
+        reason_code="worker_lost",
+        reason="Listening to this file stopped the machine several times, so we gave up on it. "
+        "Export it again in another format, or tell us.",
+    )
+    if hopeless:
+        log.error("%d jobs lost their worker %d times and failed", hopeless, MAX_LOSSES)
+    # An attempt that was cut off does not count as one; queued anew, it goes to the back.
+    requeued = lost.update(
+        state=JobState.QUEUED,
+        ticket=None,
+        queued_at=now,
+        percent=0,
+        message="Starting again after an interruption",
+        losses=F("losses") + 1,
+        attempts=F("attempts") - 1,
+    )
+    stale = Job.objects.filter(
+        state=JobState.QUEUED, ticket__isnull=False, dispatched_at__lt=now - _HANDED_OUT_LOST_AFTER
+    ).update(ticket=None)
+    if requeued or stale:
+        log.warning("requeued %d lost jobs, took back %d unclaimed tickets", requeued, stale)
+    return requeued + stale
+
+
+def tick() -> Tick:
+    """One round of the watchdog: take back what was lost, hand out what waits."""
+    requeued = requeue_lost()
+    dispatched = sum(dispatch(stage) for stage in Stage.values)
+    return Tick(requeued=requeued, dispatched=dispatched)
+
+
+def stalled(queue: str) -> bool:
+    """Whether tickets of a queue wait although no job of it is running: its cluster hangs."""
+    stages = [stage for stage, name in QUEUE_OF_STAGE.items() if name == queue]
+    jobs = Job.objects.filter(stage__in=stages)
+    if jobs.filter(state=JobState.RUNNING).exists():
+        return False
+    waiting_since = timezone.now() - timedelta(seconds=20)
+    return jobs.filter(
+        state=JobState.QUEUED, ticket__isnull=False, dispatched_at__lt=waiting_since
+    ).exists()
+
+
+def position_and_wait(job: Job) -> tuple[int, float | None]:
+    """Place in the queue (1 is next) of a queued job, and the expected wait in seconds.
+
+    Under fair turns, each other artist's jobs count only up to this artist's own turn. The wait is
+    None until a job of the stage has been finished.
+    """
+    waiting = Job.objects.filter(stage=job.stage, state=JobState.QUEUED)
+    turn = (
+        waiting.filter(artist_id=job.artist_id, priority__gte=job.priority)
+        .filter(queued_at__lt=job.queued_at)
+        .count()
+        + 1
+    )
+    others = waiting.exclude(artist_id=job.artist_id).values("artist_id").annotate(jobs=Count("id"))
+    ahead = sum(min(row["jobs"], turn) for row in others) + turn - 1
+    mean_seconds = recent_run_seconds(job.stage)
+    if mean_seconds is None:
+        return ahead + 1, None
+    workers = max(1, in_flight_limit(job.stage) // 2)
+    return ahead + 1, mean_seconds * (ahead // workers + 1)
+
+
+def recent_run_seconds(stage: str) -> float | None:
+    """Mean duration in seconds of the last 20 finished jobs of a stage."""
+    recent: QuerySet[Job] = Job.objects.filter(
+        stage=stage, state=JobState.DONE, run_seconds__isnull=False
+    ).order_by("-finished_at")[:20]
+    return Job.objects.filter(pk__in=recent.values("pk")).aggregate(mean=Avg("run_seconds"))["mean"]

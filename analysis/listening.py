@@ -1,0 +1,170 @@
+"""The listening stage on one file: from bytes to a document, without account or database.
+
+One decode, one mel picture, one forward pass. ``manage.py analyze`` prints what :func:`listen`
+returns, and the job of the same name stores it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis import pictures
+from analysis.mixing import judge, load_targets
+from analysis.neural.ears import HeardTrack, load_ears
+from analysis.neural.explain import attention, sentence
+from analysis.neural.familiarity import UNFAMILIAR_BELOW
+from analysis.neural.weights import find
+from analysis.sound.measure import SoundMeasurements, measure
+from analysis.sound.mel import log_mel
+from analysis.sound.spectrum import band_levels_from_mel
+from analysis.versions import MEASUREMENTS_VERSION
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Listening:
+    """What the listening stage found: a JSON-able document, pictures by name, waveform peaks."""
+
+    document: dict[str, Any]
+    pictures: dict[str, bytes]
+    waveform: dict[str, Any]
+    seconds_by_step: dict[str, float] = field(default_factory=dict)
+
+
+def warm_up() -> None:
+    """Load the model and targets, so that the first track is as quick as the others."""
+    load_ears()
+    load_targets()
+
+
+def listen(
+    path: Path | str,
+    *,
+    target_genre: str | None = None,
+    max_duration_s: float = 3600.0,
+    progress: Progress | None = None,
+) -> Listening:
+    """Listen to one file.
+
+    Parameters
+    ----------
+    target_genre : genre whose balance the mix is judged against; default is the predicted one
+    progress : called with a fraction 0..1 and a short message
+
+    Raises
+    ------
+    analysis.sound.decode.UndecodableAudio
+        If the file cannot be used; the message is for the artist.
+    ValueError
+        If ``target_genre`` has no measured target.
+    """
+    tell = progress or (lambda _fraction, _message: None)
+    targets = load_targets()
+    if target_genre is not None and target_genre not in targets.genres:
+        raise ValueError(f"no target for {target_genre!r}; known: {', '.join(targets.genres)}")
+    clock: dict[str, float] = {}
+
+    def measuring(fraction: float, message: str) -> None:
+        tell(0.02 + 0.68 * fraction, message)
+
+    with _timed(clock, "measure"):
+        measured = measure(path, max_duration_s=max_duration_s, progress=measuring)
+    tell(0.72, "Drawing the spectrogram")
+    with _timed(clock, "mel"):
+        mel = log_mel(measured.mono_22k)
+    tell(0.76, "Hearing the genre")
+    with _timed(clock, "network"):
+        heard = load_ears().hear(mel)
+    tell(0.92, "Judging the mix")
+    with _timed(clock, "mix"):
+        genre = target_genre or heard.label
+        mix = judge(measured, genre=genre, band_levels=band_levels_from_mel(mel), targets=targets)
+    with _timed(clock, "pictures"):
+        drawn = {
+            "spectrogram.png": pictures.spectrogram_png(mel),
+            "heat.png": pictures.heat_png(heard.heat),
+        }
+    document = _document(measured, heard, asdict(mix))
+    tell(1.0, "Done")
+    return Listening(
+        document=document,
+        pictures=drawn,
+        waveform={
+            "columns": len(measured.waveform.minima),
+            "min": measured.waveform.minima,
+            "max": measured.waveform.maxima,
+        },
+        seconds_by_step=clock,
+    )
+
+
+def _document(
+    measured: SoundMeasurements, heard: HeardTrack, mix: dict[str, Any]
+) -> dict[str, Any]:
+    """The documented keys (docs/analyze.md), plain JSON values only."""
+    found = attention(heard.heat)
+    familiar = heard.familiarity >= UNFAMILIAR_BELOW
+    ears = find("ears")
+    return {
+        "file": asdict(measured.info),
+        "genre": {
+            "label": heard.label,
+            "probabilities": {n: round(p, 5) for n, p in heard.probabilities.items()},
+            "confidence": round(heard.confidence, 5),
+            "familiarity": round(heard.familiarity, 4),
+            "familiar": familiar,
+            "course": [
+                {
+                    "start_s": round(part.start_s, 2),
+                    "end_s": round(part.end_s, 2),
+                    "label": part.label,
+                    "confidence": round(part.confidence, 4),
+                }
+                for part in heard.course
+            ],
+            "attention": asdict(found) if found else None,
+            "sentence": sentence(heard.label, found, familiar=familiar),
+        },
+        "features": asdict(measured.features),
+        "tempo": {
+            "bpm": measured.rhythm.tempo_bpm,
+            "confidence": measured.rhythm.confidence,
+            "onset_rate_hz": measured.rhythm.onset_rate_hz,
+        },
+        "key": asdict(measured.key),
+        "loudness": _loudness(measured),
+        "stereo": asdict(measured.stereo),
+        "spectrum": asdict(measured.spectrum),
+        "mix": mix,
+        "embedding": [round(float(value), 6) for value in heard.embedding],
+        "models": {"ears": ears.version, "measurements": MEASUREMENTS_VERSION},
+    }
+
+
+def _loudness(measured: SoundMeasurements) -> dict[str, Any]:
+    loudness, levels = measured.loudness, measured.levels
+    return {
+        "integrated_lufs": loudness.integrated_lufs,
+        "loudness_range_lu": loudness.loudness_range_lu,
+        "true_peak_dbtp": loudness.true_peak_dbtp,
+        "sample_peak_dbfs": loudness.sample_peak_dbfs,
+        "peak_to_loudness_lu": loudness.plr_lu,
+        "max_momentary_lufs": loudness.momentary_max_lufs,
+        "max_short_term_lufs": loudness.short_term_max_lufs,
+        "short_term_step_s": loudness.short_term_step_s,
+        "short_term_lufs": loudness.short_term_lufs,
+        **asdict(levels),
+    }
+
+
+@contextmanager
+def _timed(clock: dict[str, float], step: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    clock[step] = time.perf_counter() - started

@@ -1,0 +1,74 @@
+"""The listening network: one ResNet18 trunk on mel pictures, with a genre and an embedding head.
+
+Everything that the product says about the character of a track comes out of one forward pass:
+
+* the *trunk* turns a window of 128 mel columns (9.9 s) into a feature map and a 512-d mean;
+* the *genre head* is linear on that mean;
+* the *embedding head* projects the mean to 128 dimensions on the unit sphere (triplet loss).
+
+He et al. 2016, "Deep residual learning for image recognition" (ResNet18), with one input channel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18
+
+WINDOW_COLUMNS = 128
+EMBEDDING_DIMENSIONS = 128
+TRUNK_DIMENSIONS = 512
+
+
+class Heard(NamedTuple):
+    """What one forward pass gives for n windows."""
+
+    logits: Tensor  # (n, classes)
+    pooled: Tensor  # (n, 512)
+    embedding: Tensor  # (n, 128), L2-normalised
+
+
+class ListeningNetwork(nn.Module):
+    """ResNet18 on one-channel mel pictures scaled to about -2..2, with two heads."""
+
+    def __init__(self, n_classes: int, *, dropout: float = 0.2) -> None:
+        super().__init__()
+        backbone = resnet18(weights=None)
+        backbone.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        self.stem = nn.Sequential(
+            backbone.conv1, backbone.bn1, backbone.relu, backbone.maxpool, backbone.layer1,
+            backbone.layer2,
+        )  # fmt: skip
+        self.middle = backbone.layer3
+        self.top = backbone.layer4
+        self.dropout = nn.Dropout(dropout)
+        self.genre = nn.Linear(TRUNK_DIMENSIONS, n_classes)
+        self.project = nn.Sequential(
+            nn.Linear(TRUNK_DIMENSIONS, 256),
+            nn.ReLU(inplace=True),
+            nn.Linear(256, EMBEDDING_DIMENSIONS),
+        )
+
+    def feature_map(self, windows: Tensor) -> Tensor:
+        """Map (n, 256, 8, 8) of windows (n, 1, 128, 128): where Grad-CAM looks."""
+        return self.middle(self.stem(windows))
+
+    def judge(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, classes) and pooled features (n, 512) from :meth:`feature_map`'s output."""
+        pooled = self.top(feature_map).mean(dim=(2, 3))
+        return self.genre(self.dropout(pooled)), pooled
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """Unit vectors (n, 128) from pooled features (n, 512)."""
+        return nn.functional.normalize(self.project(pooled), dim=1)
+
+    def forward(self, windows: Tensor) -> Heard:
+        logits, pooled = self.judge(self.feature_map(windows))
+        return Heard(logits, pooled, self.embed(pooled))
+
+
+def scale_mel(mel: Tensor) -> Tensor:
+    """Network input from the 0..255 mel picture: (mel / 255 - 0.5) / 0.25."""
+    return mel.to(torch.float32).div_(255.0).sub_(0.5).div_(0.25)

@@ -1,0 +1,112 @@
+"""Every model's weights: name -> file, sha256, version, licence, source.
+
+A model is described by a manifest ``NAME.json``. Manifests (with their ``.safetensors`` beside
+them) are looked for in the folder named by ``MODELS_DIR`` first, so that a site can run weights of
+its own, and then among the ones that ship with the product. What is found is verified by its
+sha256 before it is opened; safetensors files hold no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SHIPPED_DIR = Path(__file__).resolve().parent.parent / "weights"
+REQUIRED = ("ears",)
+
+
+class WeightsUnavailable(Exception):
+    """No usable weights for a model; the message says which file and why."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A verified weights file and what its manifest says."""
+
+    name: str
+    version: str
+    path: Path
+    sha256: str
+    licence: str
+    source: str
+    origin: str  # "local" (MODELS_DIR) or "shipped"
+    settings: dict[str, Any]  # what the model needs besides tensors: labels, temperature ...
+
+    @property
+    def identity(self) -> str:
+        """Name, version and the beginning of the checksum: changes whenever the weights do."""
+        return f"{self.name}-{self.version}-{self.sha256[:8]}"
+
+
+def _search_path() -> list[tuple[str, Path]]:
+    local = os.environ.get("MODELS_DIR")
+    folders = [("local", Path(local))] if local else []
+    return [*folders, ("shipped", SHIPPED_DIR)]
+
+
+def find(name: str) -> Weights:
+    """Find and verify the weights of a model.
+
+    Raises
+    ------
+    WeightsUnavailable
+        If there is no manifest, its file is missing, or the checksum is wrong.
+    """
+    for origin, folder in _search_path():
+        manifest = folder / f"{name}.json"
+        if manifest.exists():
+            return _read(name, manifest, origin)
+    raise WeightsUnavailable(f"no manifest {name}.json in {[str(f) for _, f in _search_path()]}")
+
+
+def _read(name: str, manifest: Path, origin: str) -> Weights:
+    fields = json.loads(manifest.read_text(encoding="utf-8"))
+    path = manifest.parent / fields["file"]
+    if not path.is_file():
+        raise WeightsUnavailable(f"the weights file {path} is missing")
+    status = path.stat()
+    digest = _sha256(path, status.st_size, status.st_mtime_ns)
+    if digest != fields["sha256"]:
+        raise WeightsUnavailable(f"{path} is damaged: sha256 {digest}, not {fields['sha256']}")
+    return Weights(
+        name=name,
+        version=fields["version"],
+        path=path,
+        sha256=digest,
+        licence=fields["licence"],
+        source=fields["source"],
+        origin=origin,
+        settings=fields.get("settings", {}),
+    )
+
+
+@cache
+def _sha256(path: Path, size: int, modified_ns: int) -> str:
+    """Checksum of a file, computed once for each state of it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(manifest: Path, *, weights_file: Path, **fields: Any) -> None:
+    """Describe ``weights_file`` (in the same folder) in ``manifest``."""
+    with weights_file.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    document = {"file": weights_file.name, "sha256": digest, **fields}
+    manifest.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def check() -> dict[str, str | None]:
+    """For each model the product needs: None if its weights are in order, else what is wrong."""
+    problems: dict[str, str | None] = {}
+    for name in REQUIRED:
+        try:
+            find(name)
+            problems[name] = None
+        except (WeightsUnavailable, KeyError, ValueError, OSError) as error:
+            problems[name] = str(error)
+    return problems

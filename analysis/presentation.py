@@ -1,0 +1,141 @@
+"""From reports and jobs to what the templates show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from analysis import selectors
+from analysis.jobs import position_and_wait
+from analysis.mixing import load_targets, rejudge
+from analysis.models import Job, JobState, Report
+from analysis.pictures import mel_ticks
+from analysis.versions import genre_names
+from catalog.models import Artist, Revision, ShareLink
+
+
+def job_context(job: Job | None) -> dict[str, Any]:
+    """A job with its place in the queue and expected wait."""
+    place: int | None = None
+    wait_s: float | None = None
+    if job is not None and job.state == JobState.QUEUED:
+        place, wait_s = position_and_wait(job)
+    return {
+        "job": job,
+        "queue_position": place,
+        "wait_s": wait_s,
+        "is_waiting": job is not None and job.state in (JobState.QUEUED, JobState.RUNNING),
+    }
+
+
+def shared_files(link: ShareLink) -> set[str]:
+    """Derived files that a share link lets its visitors have."""
+    files = {"waveform.json"} if link.show_audio else set()
+    if link.show_genre:
+        files |= {"spectrogram.png", "heat.png"}
+    return files
+
+
+def report_context(
+    revision: Revision,
+    *,
+    target: str = "",
+    asker: Artist | None = None,
+    share: ShareLink | None = None,
+) -> dict[str, Any]:
+    """Everything that the report's sections need.
+
+    ``target`` is the genre to judge the mix against; unknown or empty means the artist's default,
+    or else the predicted one. Of a shared report only the chosen parts are passed on.
+    """
+    report = selectors.report_of(revision)
+    context: dict[str, Any] = {
+        "revision": revision,
+        "report": report,
+        **job_context(selectors.job_of(revision)),
+    }
+    if report is None:
+        return context
+    document = _with_target(report, revision, target)
+    if share is not None:
+        document = _shared_part(document, share)
+    files = {
+        name: _file_url(revision, name, share)
+        for name in ("spectrogram.png", "heat.png", "waveform.json")
+        if share is None or name in shared_files(share)
+    }
+    audio_url = _audio_url(revision, share)
+    similar = (
+        selectors.similar_tracks(report, asker=asker, exclude=revision.track)
+        if share is None
+        else []
+    )
+    return context | {
+        "doc": document,
+        "pictures": {
+            "spectrogram": files.get("spectrogram.png"),
+            "heatmap": files.get("heat.png"),
+        },
+        "waveform_url": files.get("waveform.json"),
+        "audio_url": audio_url,
+        "mel_ticks": mel_ticks(),
+        "target": document["mix"]["genre"] if "mix" in document else "",
+        "target_choices": list(load_targets().genres),
+        "genre_names": genre_names(),
+        "similar": [
+            {
+                "track": hit.track,
+                "artist_name": hit.artist_name,
+                "percentile": hit.percentile,
+                "reasons": hit.reasons,
+                "report": hit.report,
+                "audio_url": reverse("revision_audio", args=[hit.revision.pk]),
+                "url": hit.track.get_absolute_url() if hit.is_own else None,
+            }
+            for hit in similar
+        ],
+        "page_data": {
+            "duration_s": document["file"]["duration_s"],
+            "audio_url": audio_url,
+            "waveform_url": files.get("waveform.json"),
+            "mel_ticks": mel_ticks(),
+            "course": document.get("genre", {}).get("course", []),
+            "loudness": document.get("loudness", {}),
+            "mix": document.get("mix", {}),
+        },
+    }
+
+
+def _with_target(report: Report, revision: Revision, target: str) -> dict[str, Any]:
+    """The document, its mix part judged against another genre where one is wanted."""
+    document: dict[str, Any] = report.document
+    wanted = target or revision.artist.default_genre
+    targets = load_targets()
+    if wanted in targets.genres and wanted != document["mix"]["genre"]:
+        return {**document, "mix": rejudge(document, genre=wanted, targets=targets)}
+    return document
+
+
+def _shared_part(document: dict[str, Any], link: ShareLink) -> dict[str, Any]:
+    keys = {"file", "models"}
+    if link.show_genre:
+        keys |= {"genre"}
+    if link.show_features:
+        keys |= {"features", "tempo", "key"}
+    if link.show_mix:
+        keys |= {"loudness", "stereo", "spectrum", "mix"}
+    return {key: value for key, value in document.items() if key in keys}
+
+
+def _file_url(revision: Revision, name: str, share: ShareLink | None) -> str:
+    if share is not None:
+        return reverse("shared_file", args=[share.token, name])
+    return reverse("derived_file", args=[revision.pk, name])
+
+
+def _audio_url(revision: Revision, share: ShareLink | None) -> str | None:
+    url = reverse("revision_audio", args=[revision.pk])
+    if share is None:
+        return url
+    return f"{url}?share={share.token}" if share.show_audio else None

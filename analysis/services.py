@@ -1,0 +1,276 @@
+"""Writes of the analysis: asking for stages, doing them, keeping and removing what they found."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.utils import timezone
+
+from analysis import jobs
+from analysis.heart import Heart
+from analysis.models import Embedding, Job, JobState, Report, Stage
+from analysis.sound.decode import UndecodableAudio
+from analysis.versions import listen_version
+from catalog.models import Revision
+from sonicsite.logs import job_id as log_job_id
+
+if TYPE_CHECKING:
+    from analysis.listening import Listening
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_DATABASE_BACK_WITHIN_S = 90.0
+
+
+def derived_prefix(content_sha256: str) -> str:
+    """Folder in the storage of everything derived from one content."""
+    return f"derived/{content_sha256[:2]}/{content_sha256}"
+
+
+def derived_name(report_or_job: Report | Job, name: str) -> str:
+    """Storage name of a derived file of a report (or of the job that makes it)."""
+    if isinstance(report_or_job, Report):
+        sha256 = report_or_job.content_sha256
+    else:
+        sha256 = report_or_job.revision.content_sha256
+    version = report_or_job.model_version
+    return f"{derived_prefix(sha256)}/{report_or_job.stage}/{version}/{name}"
+
+
+# --- Asking ---------------------------------------------------------------------------------------
+
+
+def request_listening(revision_ids: Iterable[uuid.UUID], *, afresh: bool = False) -> int:
+    """Queue the listening stage of revisions; returns how many jobs are new or start again.
+
+    A job that waits or runs is left alone. ``afresh`` repeats what is already done.
+    """
+    version = listen_version()
+    revisions = list(Revision.objects.filter(pk__in=list(revision_ids)))
+    created = Job.objects.bulk_create(
+        [
+            Job(
+                revision=revision,
+                artist_id=revision.artist_id,
+                stage=Stage.LISTEN,
+                model_version=version,
+            )
+            for revision in revisions
+        ],
+        ignore_conflicts=True,
+    )
+    again = 0
+    if afresh:
+        again = Job.objects.filter(
+            revision__in=revisions,
+            stage=Stage.LISTEN,
+            model_version=version,
+            state__in=(JobState.DONE, JobState.FAILED),
+        ).update(afresh=True, **_fresh_start())
+    transaction.on_commit(lambda: jobs.dispatch(Stage.LISTEN))
+    return max(len(created), again)
+
+
+def retry(job: Job) -> bool:
+    """Queue a failed job again; False if it was not failed (somebody else was quicker)."""
+    changed = Job.objects.filter(pk=job.pk, state=JobState.FAILED).update(**_fresh_start())
+    if changed:
+        transaction.on_commit(lambda: jobs.dispatch(job.stage))
+    return bool(changed)
+
+
+def _fresh_start() -> dict[str, Any]:
+    return {
+        "state": JobState.QUEUED,
+        "ticket": None,
+        "percent": 0,
+        "message": "",
+        "reason": "",
+        "reason_code": "",
+        "detail": "",
+        "attempts": 0,
+        "losses": 0,
+        "queued_at": timezone.now(),
+        "finished_at": None,
+    }
+
+
+# --- Doing ----------------------------------------------------------------------------------------
+
+
+def run(job_id: uuid.UUID, ticket: uuid.UUID) -> None:
+    """Do one job, whatever comes of it; never raises for what a file or a dying worker does."""
+    token = log_job_id.set(str(job_id))
+    try:
+        job = _with_database(lambda: jobs.claim(job_id, ticket))
+        if job is None:
+            log.info("ticket is no longer good")
+            return
+        _run_claimed(job)
+    finally:
+        log_job_id.reset(token)
+    _with_database(lambda: jobs.dispatch(job.stage))
+
+
+def _run_claimed(job: Job) -> None:
+    try:
+        with Heart(job) as heart:
+            _listen(job, heart)
+    except jobs.Superseded:
+        log.warning("lost the job to another attempt, or its track was deleted")
+        remove_derived_if_unowned(job.revision.content_sha256)
+    except UndecodableAudio as error:
+        code, reason = error.code, error.message
+        log.info("refused: %s", reason)
+        _with_database(lambda: jobs.fail(job, code=code, reason=reason, final=True))
+    except FileNotFoundError:
+        reason = "The file of this version is missing from our storage. Upload it again."
+        log.exception("file missing")
+        _with_database(lambda: jobs.fail(job, code="file_missing", reason=reason, final=True))
+    except Exception:
+        log.exception("attempt %d failed", job.attempts)
+        detail = traceback.format_exc()
+        reason = (
+            f"Something went wrong on our side, {settings.JOB_ATTEMPTS} times. "
+            "Your file is safe; try again later, or tell us."
+        )
+        _with_database(lambda: jobs.fail(job, code="internal", reason=reason, detail=detail))
+
+
+def _listen(job: Job, heart: Heart) -> None:
+    revision = job.revision
+    key = {
+        "content_sha256": revision.content_sha256,
+        "stage": job.stage,
+        "model_version": job.model_version,
+    }
+    if job.model_version != listen_version():
+        # Queued for weights that no longer serve: the result would carry a wrong name.
+        request_listening([revision.pk])
+        job.delete()
+        return
+    if not job.afresh and Report.objects.filter(**key).exists():
+        _with_database(lambda: jobs.finish(job))
+        return
+    # Imported here because it loads the networks' libraries, which the web process never needs.
+    from analysis.listening import listen
+
+    with local_copy(revision) as path:
+        found = listen(
+            path, max_duration_s=float(settings.UPLOAD_MAX_SECONDS), progress=heart.progress
+        )
+    for name, content in found.pictures.items():
+        default_storage.save(derived_name(job, name), ContentFile(content))
+    waveform = json.dumps(found.waveform, separators=(",", ":")).encode()
+    default_storage.save(derived_name(job, "waveform.json"), ContentFile(waveform))
+    heart.check()
+    _with_database(lambda: _store_listening(job, key, found))
+
+
+def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
+    """All of it or nothing: the job's end, the report and the embedding in one transaction."""
+    document = found.document
+    with transaction.atomic():
+        jobs.finish(job)
+        report, _ = Report.objects.update_or_create(
+            **key,
+            defaults={
+                "document": document,
+                "genre": document["genre"]["label"],
+                "genre_confidence": document["genre"]["confidence"],
+                "tempo_bpm": document["tempo"]["bpm"],
+                "key": key_name(document["key"]),
+                "integrated_lufs": document["loudness"]["integrated_lufs"],
+                "energy": document["features"]["energy"],
+            },
+        )
+        Embedding.objects.update_or_create(
+            report=report,
+            defaults={
+                "content_sha256": key["content_sha256"],
+                "model_version": key["model_version"],
+                "vector": document["embedding"],
+            },
+        )
+
+
+def key_name(key: dict[str, Any]) -> str:
+    """``"F# minor"``, or an empty text where no key was found."""
+    return f"{key['tonic']} {key['mode']}" if key.get("tonic") else ""
+
+
+@contextmanager
+def local_copy(revision: Revision) -> Iterator[Path]:
+    """A path at which the file of a revision can be read, whichever storage holds it."""
+    storage = revision.file.storage
+    try:
+        path = Path(storage.path(revision.file.name))
+    except NotImplementedError:
+        with (
+            tempfile.NamedTemporaryFile(prefix="svp-") as copy,
+            storage.open(revision.file.name, "rb") as source,
+        ):
+            shutil.copyfileobj(source, copy, 1 << 20)
+            copy.flush()
+            yield Path(copy.name)
+    else:
+        yield path
+
+
+def _with_database(action: Callable[[], T]) -> T:
+    """Run a short piece of database work, waiting for a database that is restarting.
+
+    Only for work that is safe to repeat: conditional updates and whole transactions.
+    """
+    deadline = time.monotonic() + _DATABASE_BACK_WITHIN_S
+    while True:
+        try:
+            return action()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline or transaction.get_connection().in_atomic_block:
+                raise
+            log.warning("the database is away; trying again")
+            close_old_connections()
+            time.sleep(1.0)
+
+
+# --- Removing -------------------------------------------------------------------------------------
+
+
+def remove_derived_if_unowned(content_sha256: str) -> None:
+    """Drop reports, embeddings and derived files of a content that no revision has any more."""
+    with transaction.atomic():
+        if Revision.objects.filter(content_sha256=content_sha256).exists():
+            return
+        Report.objects.filter(content_sha256=content_sha256).delete()
+    _delete_tree(derived_prefix(content_sha256))
+
+
+def _delete_tree(prefix: str) -> None:
+    """Remove a folder of the storage with all below it; a folder that is not there is fine."""
+    try:
+        folders, files = default_storage.listdir(prefix)
+    except FileNotFoundError:
+        return
+    for name in files:
+        default_storage.delete(f"{prefix}/{name}")
+    for name in folders:
+        _delete_tree(f"{prefix}/{name}")
+    # On a disk an empty folder remains, and Django's storage removes it like a file.
+    default_storage.delete(prefix)

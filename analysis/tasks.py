@@ -1,0 +1,12 @@
+"""What the queue's workers call. A task takes ids and calls one service."""
+
+from __future__ import annotations
+
+import uuid
+
+from analysis import services
+
+
+def run_job(job_id: str, ticket: str) -> None:
+    """Do one job, if its ticket is still good."""
+    services.run(uuid.UUID(job_id), uuid.UUID(ticket))

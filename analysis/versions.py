@@ -1,0 +1,18 @@
+"""Which version of measurements and weights serves now. Cheap to import: no networks here."""
+
+from __future__ import annotations
+
+from analysis.neural.weights import find
+
+# Raised whenever the same file would give another document for a reason other than the weights.
+MEASUREMENTS_VERSION = "1"
+
+
+def listen_version() -> str:
+    """Identity of everything that decides the outcome of the listening stage."""
+    return f"m{MEASUREMENTS_VERSION}+{find('ears').identity}"
+
+
+def genre_names() -> list[str]:
+    """Genres of the model that serves now, in its order."""
+    return list(find("ears").settings["labels"])
