@@ -1,0 +1,36 @@
+"""Measure the genres' tonal balance on a corpus and write mixing/targets.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from analysis.mixing.targets import TARGETS_FILE
+from analysis.training.measure_targets import measure_targets
+
+
+class Command(BaseCommand):
+    help = "Measure each genre's tonal balance on mel pictures and write the mix targets."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--data", type=Path, required=True, help="folder with tracks.csv and the *.npz files"
+        )
+        parser.add_argument(
+            "--out", type=Path, default=TARGETS_FILE, help="JSON file to write (%(default)s)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            document = measure_targets(options["data"], out=options["out"])
+        except FileNotFoundError as error:
+            raise CommandError(f"The corpus is not there: {error.filename} is missing.") from error
+        for genre, target in document["genres"].items():
+            bands = "  ".join(
+                f"{band['name']} {band['p10_db']:.1f}..{band['p90_db']:.1f}"
+                for band in target["bands"]
+            )
+            self.stdout.write(f"{genre} ({target['n_tracks']} tracks): {bands}")
+        self.stdout.write(f"Written to {options['out']}.")

@@ -1,0 +1,116 @@
+"""Measured tonal balance per genre: corridors to judge a mix against, not lines to hit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.sound.spectrum import BandLevel
+
+TARGETS_FILE = Path(__file__).with_name("targets.json")
+ANY_GENRE = "any"
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """Where 80 % of a genre's tracks lie in one band, in dB relative to the whole.
+
+    Levels are aligned: see :func:`alignment_db`.
+    """
+
+    name: str
+    low_hz: float
+    high_hz: float
+    p10_db: float
+    median_db: float
+    p90_db: float
+
+    def outside_db(self, level_db: float) -> float:
+        """How far a level lies above (positive) or below (negative) the corridor; 0 inside."""
+        if level_db > self.p90_db:
+            return level_db - self.p90_db
+        return min(0.0, level_db - self.p10_db)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Third-octave spectrum of a genre for drawing, dB relative to the whole.
+
+    Points above ``measured_up_to_hz`` continue the curve with the mean slope of Elowsson &
+    Friberg (2017): drawn differently, never judged against.
+    """
+
+    frequencies_hz: list[float]
+    p10_db: list[float]
+    median_db: list[float]
+    p90_db: list[float]
+    measured_up_to_hz: float
+
+
+@dataclass(frozen=True)
+class GenreTarget:
+    """Tonal balance of one genre, from ``n_tracks`` tracks."""
+
+    genre: str
+    n_tracks: int
+    bands: list[Corridor]
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All genres, and where the figures come from."""
+
+    version: str
+    provenance: dict[str, Any]
+    genres: dict[str, GenreTarget]
+
+    def of(self, genre: str) -> GenreTarget:
+        """The genre's target, or that of all tracks together for an unknown genre."""
+        return self.genres.get(genre.lower(), self.genres[ANY_GENRE])
+
+
+@cache
+def load_targets(path: Path = TARGETS_FILE) -> Targets:
+    """The measured targets that ship with the product."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    genres = {}
+    for name, entry in document["genres"].items():
+        genres[name] = GenreTarget(
+            genre=name,
+            n_tracks=entry["n_tracks"],
+            bands=[Corridor(**band) for band in entry["bands"]],
+            curve=Curve(**entry["curve"]),
+        )
+    return Targets(
+        version=document["version"], provenance=document["provenance"], genres=genres
+    )
+
+
+def alignment_db(levels_db: list[float], medians_db: list[float]) -> float:
+    """Offset that lays a track's band levels over a genre's: the median difference.
+
+    Levels relative to the whole depend on each other: three decibels more bass push every other
+    band down. The median difference ignores the band that stands out, so that it alone does.
+    """
+    return float(np.median(np.array(levels_db) - np.array(medians_db)))
+
+
+def aligned_levels_db(levels: list[BandLevel], corridors: list[Corridor]) -> list[float]:
+    """Band levels laid over a genre's corridors.
+
+    Raises
+    ------
+    ValueError
+        If the bands are not those of the corridors.
+    """
+    if [level.name for level in levels] != [corridor.name for corridor in corridors]:
+        raise ValueError("the measured bands are not those of the targets")
+    values = [level.level_db for level in levels]
+    offset = alignment_db(values, [corridor.median_db for corridor in corridors])
+    return [value - offset for value in values]
