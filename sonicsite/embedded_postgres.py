@@ -200,24 +200,23 @@ def _postmaster(directory: Path) -> int | None:
     child = _started_here.get(directory)
     if child is not None and child.pid == pid:
         child.poll()  # reaps it if it is dead
-    return pid if pid in _processes_of(directory) else None
+    return pid if _is_ours(pid, directory) else None
+
+
+def _is_ours(pid: int, directory: Path) -> bool:
+    """Whether ``pid`` is a PostgreSQL process whose working folder is ``directory``."""
+    try:
+        if Path(f"/proc/{pid}/comm").read_text() != "postgres\n":
+            return False
+        return Path(f"/proc/{pid}/cwd").readlink() == directory and is_running(pid)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
 
 
 def _processes_of(directory: Path) -> list[int]:
     """Pids of all PostgreSQL processes whose working folder is ``directory``."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            mine = (entry / "comm").read_text() == "postgres\n" and (
-                (entry / "cwd").readlink() == directory
-            )
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        if mine and is_running(int(entry.name)):
-            found.append(int(entry.name))
-    return found
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if _is_ours(pid, directory)]
 
 
 def _adopt(directory: Path) -> str | None:
@@ -296,7 +295,7 @@ def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path) -> str
 def _shared_memory() -> str:
     """``posix`` where /dev/shm is large enough for parallel index builds, else ``mmap``."""
     try:
-        space = os.statvfs("/dev/shm")  # noqa: S108
+        space = os.statvfs("/dev/shm")
     except OSError:
         return "mmap"
     return "posix" if space.f_bavail * space.f_frsize >= SHARED_MEMORY_NEEDED else "mmap"
@@ -319,7 +318,7 @@ def _socket_dir(directory: Path, owner: Owner) -> str:
 
 
 def _temporary_socket_dir(directory: Path, owner: Owner) -> Path:
-    base = Path("/tmp") if os.access("/tmp", os.W_OK) else Path(tempfile.gettempdir())  # noqa: S108
+    base = Path("/tmp") if os.access("/tmp", os.W_OK) else Path(tempfile.gettempdir())
     name = hashlib.sha256(f"{owner.uid}:{directory}".encode(errors="surrogateescape")).hexdigest()
     return base / f"sonic-vision-pro-{name[:16]}"
 

@@ -39,12 +39,18 @@ def die_with_parent(sig: int = signal.SIGKILL) -> None:
 def die_with_parent_after_fork() -> None:
     """Let every process that this one forks from now on, and theirs, end with its own parent."""
 
+    parent = os.getpid()
+
+    def remember() -> None:
+        nonlocal parent
+        parent = os.getpid()
+
     def in_child() -> None:
         die_with_parent()
-        if os.getppid() == 1:  # the parent was gone before the wish was made
+        if os.getppid() != parent:  # it was gone before the wish was made
             os.kill(os.getpid(), signal.SIGKILL)
 
-    os.register_at_fork(after_in_child=in_child)
+    os.register_at_fork(before=remember, after_in_child=in_child)
 
 
 def is_running(pid: int) -> bool:
@@ -69,6 +75,30 @@ def running_in_session(session: int) -> list[int]:
         if int(fields[3]) == session and fields[0] not in {"Z", "X"}:
             found.append(int(entry.name))
     return found
+
+
+def running_with_environment(name: str, value: str) -> list[int]:
+    """Pids of the processes, other than this one, that were started with a variable set so."""
+    wanted = os.fsencode(f"{name}={value}")
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if wanted in environment and is_running(int(entry.name)):
+            found.append(int(entry.name))
+    return found
+
+
+def kill_all(pids: Sequence[int]) -> None:
+    """Kill processes, some of which may be gone already, and wait until they are."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(is_running(pid) for pid in pids), 5.0)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.05) -> bool:
@@ -109,6 +139,7 @@ class Child:
     env: Mapping[str, str] | None = None
     log: Path | None = None
     show_output: bool = False
+    pass_fds: Sequence[int] = ()
     stop_signal: int = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     started_at: float = 0.0
@@ -133,6 +164,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=None if log is None or self.show_output else log,
                 stderr=log,
+                pass_fds=self.pass_fds,
                 start_new_session=True,
                 preexec_fn=prepare,  # keepers have one thread
             )
@@ -184,9 +216,7 @@ class Child:
             return
         if self.process.poll() is None:
             self.process.kill()
-        for pid in running_in_session(self.process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_all(running_in_session(self.process.pid))
         self.process.wait()
 
 

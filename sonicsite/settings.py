@@ -1,4 +1,4 @@
-"""Settings of the site: one file, everything that differs between machines read from the environment.
+"""Settings of the site: one file; what differs between machines is read from the environment.
 
 Environment variables are listed with their defaults in ``docs/configuration.md``.
 """
@@ -23,6 +23,7 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", "")
 SITE_NAME = "Sonic Vision Pro"
 
 INSTALLED_APPS = [
+    "sonicsite",
     "catalog",
     "analysis",
     "django.contrib.admin",
@@ -107,6 +108,7 @@ _QUEUE = {
     "catch_up": False,
     "recycle": 200,
     "max_rss": 2_500_000,
+    "scheduler": False,
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
 Q_CLUSTER = {
@@ -114,7 +116,9 @@ Q_CLUSTER = {
     "name": "listen",
     "label": "Queue",
     "workers": LISTEN_WORKERS,
-    "ALT_CLUSTERS": {"heavy": {**_QUEUE, "workers": HEAVY_WORKERS, "timeout": 7_200, "retry": 7_500}},
+    "ALT_CLUSTERS": {
+        "heavy": {**_QUEUE, "workers": HEAVY_WORKERS, "timeout": 7_200, "retry": 7_500},
+    },
 }
 JOB_HEARTBEAT_SECONDS = 3.0
 JOB_LOST_AFTER_SECONDS = 20.0
@@ -191,6 +195,7 @@ ACCOUNT_EMAIL_VERIFICATION = os.environ.get(
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_ADAPTER = "catalog.accounts.AccountAdapter"
+ACCOUNT_SIGNUP_FORM_CLASS = "catalog.accounts.ArtistSignupForm"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = SITE_NAME
 

@@ -1,0 +1,42 @@
+# Sonic Vision Pro. `make run` starts everything; `make help` lists the rest.
+SHELL := /bin/sh
+PYTHON3 := $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BOOTSTRAP := "$(or $(PYTHON3),python3)" sonicsite/bootstrap.py
+PYTHON := .venv/bin/python
+
+.PHONY: help run run-workers test lint bench environment dev-environment clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run          start the product on http://127.0.0.1:8000/ (PORT=... to change)"
+	@echo "make run-workers  start workers only, beside others on the same DATABASE_URL"
+	@echo "make test         run all tests        make lint   check style, types, imports"
+	@echo "make bench        time the analysis    make clean  remove caches (not your data)"
+
+environment:
+	@$(BOOTSTRAP)
+
+dev-environment:
+	@$(BOOTSTRAP) --dev
+
+run: environment
+	@exec $(PYTHON) -m sonicsite.run --stop-with-parent
+
+run-workers: environment
+	@exec $(PYTHON) manage.py run_workers --show-progress
+
+test: dev-environment
+	@exec $(PYTHON) -m pytest $(ARGS)
+
+lint: dev-environment
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy .
+	@$(PYTHON) -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+
+bench: environment
+	@exec $(PYTHON) manage.py bench $(ARGS)
+
+clean:
+	@rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build
+	@find . -path ./.venv -prune -o -path ./.data -prune -o -name __pycache__ -type d -exec rm -rf {} +
