@@ -1,0 +1,17 @@
+"""The mix engineer: measurements and measured targets in, findings out."""
+
+from analysis.mixing.findings import Advice, BandVerdict, Finding, Where
+from analysis.mixing.judge import MixReport, judge, rejudge
+from analysis.mixing.targets import Targets, load_targets
+
+__all__ = [
+    "Advice",
+    "BandVerdict",
+    "Finding",
+    "MixReport",
+    "Targets",
+    "Where",
+    "judge",
+    "load_targets",
+    "rejudge",
+]

@@ -87,9 +87,7 @@ def load_targets(path: Path = TARGETS_FILE) -> Targets:
             bands=[Corridor(**band) for band in entry["bands"]],
             curve=Curve(**entry["curve"]),
         )
-    return Targets(
-        version=document["version"], provenance=document["provenance"], genres=genres
-    )
+    return Targets(version=document["version"], provenance=document["provenance"], genres=genres)
 
 
 def alignment_db(levels_db: list[float], medians_db: list[float]) -> float:

@@ -76,7 +76,7 @@ def wav_duration_s(file: BinaryIO) -> tuple[float | None, float | None]:
         if name == b"fmt ":
             fmt = file.read(16)
             if len(fmt) == 16:
-                tag, channels, rate, byte_rate, block, _bits = struct.unpack("<HHIIHH", fmt)
+                tag, _channels, rate, byte_rate, block, _bits = struct.unpack("<HHIIHH", fmt)
                 if tag in (1, 3, 0xFFFE) and block:
                     byte_rate = rate * block
         elif name == b"ds64":

@@ -47,8 +47,7 @@ def measure_targets(data: Path, *, out: Path = TARGETS_FILE) -> dict[str, Any]:
         "version": VERSION,
         "provenance": _provenance(len(levels[ANY_GENRE])),
         "genres": {
-            name: _genre(np.array(levels[name]), np.array(curves[name]))
-            for name in sorted(levels)
+            name: _genre(np.array(levels[name]), np.array(curves[name])) for name in sorted(levels)
         },
     }
     out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,115 @@
+"""What the mix is judged on: a small set of numbers, from fresh measurements or a stored report.
+
+Judging never needs the sound itself, so a stored report can be judged again against another
+genre at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from analysis.sound.measure import SoundMeasurements
+from analysis.sound.spectrum import BandLevel
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Measurements that checks may look at; units as in :mod:`analysis.sound`, None if unknown."""
+
+    duration_s: float
+    channels: int
+    lossless: bool
+    integrated_lufs: float | None
+    true_peak_dbtp: float | None
+    plr_lu: float | None
+    clipped_runs: int
+    clipped_at_s: list[float]
+    dc_offset: list[float]
+    silence_head_s: float
+    silence_tail_s: float
+    correlation: float | None
+    correlation_curve: list[float | None]
+    width: float
+    balance_db: float | None
+    mono_loss_db: float
+    low_band_correlation: float | None
+    band_levels: list[BandLevel]
+
+    @classmethod
+    def of(cls, measured: SoundMeasurements, *, band_levels: list[BandLevel]) -> Self:
+        """Evidence from fresh measurements; *band_levels* come from the mel picture."""
+        levels, stereo, loudness = measured.levels, measured.stereo, measured.loudness
+        return cls(
+            duration_s=measured.info.duration_s,
+            channels=measured.info.channels,
+            lossless=measured.info.lossless,
+            integrated_lufs=loudness.integrated_lufs,
+            true_peak_dbtp=loudness.true_peak_dbtp,
+            plr_lu=loudness.plr_lu,
+            clipped_runs=levels.clipped_runs,
+            clipped_at_s=levels.clipped_at_s,
+            dc_offset=levels.dc_offset,
+            silence_head_s=levels.silence_head_s,
+            silence_tail_s=levels.silence_tail_s,
+            correlation=stereo.correlation,
+            correlation_curve=stereo.correlation_curve,
+            width=stereo.width,
+            balance_db=stereo.balance_db,
+            mono_loss_db=stereo.mono_loss_db,
+            low_band_correlation=_low_band_correlation(
+                (band.name, band.correlation, band.level_db) for band in measured.spectrum.bands
+            ),
+            band_levels=band_levels,
+        )
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Evidence from a stored report (the keys of ``manage.py analyze --json``).
+
+        Raises KeyError where the document is not such a report.
+        """
+        loudness, stereo = document["loudness"], document["stereo"]
+        return cls(
+            duration_s=document["file"]["duration_s"],
+            channels=document["file"]["channels"],
+            lossless=document["file"]["lossless"],
+            integrated_lufs=loudness["integrated_lufs"],
+            true_peak_dbtp=loudness["true_peak_dbtp"],
+            plr_lu=loudness["peak_to_loudness_lu"],
+            clipped_runs=loudness["clipped_runs"],
+            clipped_at_s=loudness["clipped_at_s"],
+            dc_offset=loudness["dc_offset"],
+            silence_head_s=loudness["silence_head_s"],
+            silence_tail_s=loudness["silence_tail_s"],
+            correlation=stereo["correlation"],
+            correlation_curve=stereo["correlation_curve"],
+            width=stereo["width"],
+            balance_db=stereo["balance_db"],
+            mono_loss_db=stereo["mono_loss_db"],
+            low_band_correlation=_low_band_correlation(
+                (band["name"], band["correlation"], band["level_db"])
+                for band in document["spectrum"]["bands"]
+            ),
+            band_levels=[
+                BandLevel(
+                    name=band["name"],
+                    low_hz=band["low_hz"],
+                    high_hz=band["high_hz"],
+                    level_db=band["measured_db"],
+                )
+                for band in document["mix"]["bands"]
+            ],
+        )
+
+
+def _low_band_correlation(bands: Any) -> float | None:
+    """Left-right correlation below 250 Hz, weighted by power."""
+    weighted, total = 0.0, 0.0
+    for name, correlation, level_db in bands:
+        if name in ("sub", "bass") and correlation is not None:
+            power = 10.0 ** (level_db / 10.0)
+            weighted += power * correlation
+            total += power
+    return weighted / total if total > 0 else None

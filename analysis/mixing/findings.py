@@ -1,0 +1,142 @@
+"""What a finding is, and the registry of the checks that make them.
+
+A check is a declarative class: what it is about, how grave, why it matters. The engine runs all
+registered checks over the evidence; a new check needs no other change than its own class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from analysis.mixing.evidence import Evidence
+from analysis.mixing.targets import GenreTarget
+
+Category = Literal["tonal", "loudness", "dynamics", "stereo", "technical"]
+Severity = Literal["info", "advice", "warning"]
+
+SEVERITY_RANK: dict[str, int] = {"warning": 2, "advice": 1, "info": 0}
+LARGEST_MOVE_DB = 3.0
+
+
+@dataclass(frozen=True)
+class Where:
+    """Frequencies in Hz and times in seconds that a finding is about; None for everywhere."""
+
+    low_hz: float | None = None
+    high_hz: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do. The equaliser move is set only where one is advised.
+
+    ``type`` is bell, low_shelf or high_shelf; ``gain_db`` never exceeds 3 dB either way.
+    """
+
+    text: str
+    type: str | None = None
+    freq_hz: float | None = None
+    q: float | None = None
+    gain_db: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth knowing about a mix.
+
+    ``amount_db`` is how far the measurement lies outside what is usual, None where decibels do
+    not apply. ``confidence`` is 0..1. ``importance`` orders findings of the same severity.
+    """
+
+    id: str
+    category: Category
+    severity: Severity
+    title: str
+    explanation: str
+    where: Where
+    amount_db: float | None
+    confidence: float
+    advice: Advice
+    importance: float
+
+
+@dataclass(frozen=True)
+class BandVerdict:
+    """One band of a mix beside its corridor, all in dB relative to the whole.
+
+    ``level_db`` is aligned to the genre and comparable with the corridor; ``measured_db`` is the
+    plain level. ``outside_db`` is 0 inside the corridor, else the signed distance to it.
+    """
+
+    name: str
+    label: str
+    low_hz: float
+    high_hz: float
+    level_db: float
+    measured_db: float
+    p10: float
+    median: float
+    p90: float
+    outside_db: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that a check may look at."""
+
+    evidence: Evidence
+    bands: list[BandVerdict]
+    target: GenreTarget
+
+
+class Check(ABC):
+    """One kind of finding. Subclasses state id and category and implement :meth:`findings`."""
+
+    id: ClassVar[str]
+    category: ClassVar[Category]
+
+    @abstractmethod
+    def findings(self, case: Case) -> Iterator[Finding]:
+        """The findings of this kind; none where all is well."""
+
+    def found(
+        self,
+        *,
+        severity: Severity,
+        title: str,
+        explanation: str,
+        advice: Advice,
+        where: Where | None = None,
+        amount_db: float | None = None,
+        confidence: float = 1.0,
+        importance: float = 1.0,
+    ) -> Finding:
+        """A finding of this check."""
+        return Finding(
+            id=self.id,
+            category=self.category,
+            severity=severity,
+            title=title,
+            explanation=explanation,
+            where=where or Where(),
+            amount_db=None if amount_db is None else round(amount_db, 2),
+            confidence=round(confidence, 2),
+            advice=advice,
+            importance=round(importance, 3),
+        )
+
+
+CHECKS: list[Check] = []
+
+
+def register(check: type[Check]) -> type[Check]:
+    """Class decorator: run this check on every mix. Refuses a second check of the same id."""
+    if any(known.id == check.id for known in CHECKS):
+        raise ValueError(f"a check named {check.id!r} is already registered")
+    CHECKS.append(check())
+    return check
