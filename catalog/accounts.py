@@ -2,8 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
+from django import forms
+from django.http import HttpRequest
+
+from catalog import services
+from catalog.models import Role, User
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-up, log-in and mail as allauth does them, with this site's model of a user."""
+
+    def clean_email(self, email: str) -> str:
+        """Addresses are kept in lower case, so that one mailbox has one account."""
+        return super().clean_email(email).lower()
+
+    def save_user(
+        self, request: HttpRequest, user: User, form: forms.BaseForm, commit: bool = True
+    ) -> Any:
+        form.cleaned_data["email"] = form.cleaned_data.get("email", "").lower()
+        return super().save_user(request, user, form, commit)
+
+
+class ArtistSignupForm(forms.Form):
+    """What sign-up asks for beside e-mail and password."""
+
+    artist_name = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Artist name",
+        help_text="How your music is signed. You can change it later.",
+        widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
+    )
+
+    def signup(self, request: HttpRequest, user: User) -> None:
+        """Called by allauth once the user is saved."""
+        if user.role == Role.ARTIST:
+            services.ensure_artist(user, name=self.cleaned_data.get("artist_name", ""))

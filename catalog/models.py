@@ -20,13 +20,16 @@ class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         if not email:
             raise ValueError("a user needs an e-mail address")
-        user = self.model(email=self.normalize_email(email), **fields)
+        user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
+        user.full_clean(exclude=["password"])
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+        return self.create_user(
+            email, password, **{**fields, "is_staff": True, "is_superuser": True}
+        )
 
 
 class Role(models.TextChoices):
@@ -159,7 +162,9 @@ class Revision(models.Model):
     original_name = models.CharField(max_length=300)
     content_sha256 = models.CharField(max_length=64, db_index=True)
     size_bytes = models.PositiveBigIntegerField()
-    duration_s = models.FloatField(help_text="Seconds, as the header says; the report has the decoded length.")
+    duration_s = models.FloatField(
+        help_text="Seconds, as the header says; the report has the decoded length."
+    )
     sample_rate = models.PositiveIntegerField(help_text="Hz")
     channels = models.PositiveSmallIntegerField()
     codec = models.CharField(max_length=40)

@@ -1,0 +1,241 @@
+"""From a complete upload to a revision of a track, or to a refusal that says why."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from pathlib import Path
+
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from catalog import selectors
+from catalog.models import Album, Artist, Revision, Track, Upload, UploadState, audio_path
+from catalog.names import title_and_number
+from catalog.pictures import PictureRefused, reencode
+from catalog.probing import FileRefused, ProbedAudio, probe
+from catalog.services.albums import create_album
+from catalog.services.receiving import quota_refusal
+from catalog.signals import revision_added
+from catalog.spool import Spool
+from catalog.tags import Tags, read_tags
+
+logger = logging.getLogger(__name__)
+
+
+class _SpooledFile(File):
+    """Tells a local storage that it may move the file instead of copying it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("rb"), name=path.name)
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        return str(self._path)
+
+
+def complete_upload(upload: Upload) -> Upload:
+    """Check a file that has fully arrived and make it a revision.
+
+    Never raises for what is wrong with the file: the upload's ``state``, ``reason_code`` and
+    ``reason`` say what came of it. May run again after a crash at any point: the revision has the
+    upload's id, and so its file's name is known beforehand.
+    """
+    claimed = Upload.objects.filter(
+        pk=upload.pk, state__in=[UploadState.RECEIVING, UploadState.CHECKING]
+    ).update(state=UploadState.CHECKING, updated_at=timezone.now())
+    upload.refresh_from_db()
+    if not claimed:
+        return upload
+    try:
+        _accept(upload)
+    except FileRefused as refusal:
+        _refuse(upload, refusal)
+    # A defect of ours must not leave the artist without an answer, nor stop the rest of a batch.
+    except Exception:
+        logger.exception("checking upload %s failed", upload.pk)
+        _refuse(
+            upload,
+            FileRefused(
+                "internal",
+                "Something went wrong on our side while this file was checked. Upload it again; "
+                "if that does not help, write to us.",
+            ),
+        )
+    Spool(upload.pk).remove()
+    return upload
+
+
+def _accept(upload: Upload) -> None:
+    revision = Revision.objects.filter(pk=upload.pk).first()
+    if revision is None:
+        path = _bytes_of(upload)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        _refuse_duplicate(upload, sha256)
+        probed = probe(path)
+        tags = read_tags(path)
+        name = _store(upload, path)
+        try:
+            with transaction.atomic():
+                revision = _make_revision(upload, name, sha256, probed, tags)
+                _settle(upload, UploadState.ACCEPTED, revision)
+        # Whatever else goes wrong, the stored file stays: a second run finds it there.
+        except FileRefused:
+            default_storage.delete(name)
+            raise
+    else:
+        _settle(upload, UploadState.ACCEPTED, revision)
+
+
+def _bytes_of(upload: Upload) -> Path:
+    """The local file: still spooled, or, after a crash, already moved into a local storage."""
+    spool = Spool(upload.pk)
+    if spool.size_bytes == upload.length_bytes:
+        return spool.path
+    name = _stored_name(upload)
+    if isinstance(default_storage._wrapped, FileSystemStorage) and default_storage.exists(name):
+        return Path(default_storage.path(name))
+    raise FileRefused("lost", "The file got lost on the server. Upload it again.")
+
+
+def _stored_name(upload: Upload) -> str:
+    return audio_path(Revision(pk=upload.pk, artist_id=upload.artist_id), upload.filename)
+
+
+def _store(upload: Upload, path: Path) -> str:
+    name = _stored_name(upload)
+    if path != Spool(upload.pk).path:
+        return name
+    if default_storage.exists(name):  # the rest of a copy that a crash cut short
+        default_storage.delete(name)
+    with _SpooledFile(path) as file:
+        return default_storage.save(name, file)
+
+
+def _refuse_duplicate(upload: Upload, sha256: str) -> None:
+    twin = (
+        Revision.objects.select_related("track")
+        .filter(artist=upload.artist_id, content_sha256=sha256)
+        .first()
+    )
+    if twin is not None:
+        upload.revision = twin
+        raise _duplicate(twin)
+
+
+def _duplicate(twin: Revision) -> FileRefused:
+    return FileRefused(
+        "duplicate", f"You already have this file: {twin.track} v{twin.number}."[:500]
+    )
+
+
+def _make_revision(
+    upload: Upload, name: str, sha256: str, probed: ProbedAudio, tags: Tags
+) -> Revision:
+    # One artist's files are accepted one after another: numbers, albums and the quota stay right.
+    artist = (
+        Artist.objects.select_for_update(of=("self",))
+        .select_related("user")
+        .get(pk=upload.artist_id)
+    )
+    _refuse_duplicate(upload, sha256)
+    refusal = quota_refusal(artist, upload.length_bytes, arriving_bytes=0)
+    if refusal is not None:
+        raise refusal
+    if upload.track_id and not Track.objects.filter(pk=upload.track_id).exists():
+        raise FileRefused("track_gone", "The track that this version was for has been deleted.")
+    track = upload.track or _make_track(upload, artist, tags)
+    newest = track.revisions.aggregate(Max("number"))["number__max"] or 0
+    revision = Revision(
+        pk=upload.pk,
+        track=track,
+        artist=artist,
+        number=newest + 1,
+        file=name,
+        original_name=upload.filename,
+        content_sha256=sha256,
+        size_bytes=upload.length_bytes,
+        duration_s=probed.duration_s,
+        sample_rate=probed.sample_rate,
+        channels=probed.channels,
+        codec=probed.codec,
+        container=probed.container,
+        bit_depth=probed.bit_depth,
+        lossless=probed.lossless,
+        tags=tags.as_json(),
+    )
+    try:
+        with transaction.atomic():
+            revision.full_clean(validate_constraints=False, validate_unique=False)
+            revision.save(force_insert=True)
+    except IntegrityError:
+        _refuse_duplicate(upload, sha256)
+        raise
+    transaction.on_commit(lambda: revision_added.send(Revision, revision=revision), robust=True)
+    return revision
+
+
+def _make_track(upload: Upload, artist: Artist, tags: Tags) -> Track:
+    title, number = title_and_number(upload.filename)
+    album = _album_for(upload, artist, tags)
+    if album is not None and not album.artwork and tags.cover:
+        _add_artwork(album, tags.cover)
+    last = artist.tracks.filter(album=album).aggregate(Max("position"))["position__max"] or 0
+    track = Track(
+        artist=artist,
+        album=album,
+        title=tags.title or title,
+        version=tags.version,
+        position=tags.number or number or last + 1,
+        release_date=tags.release_date,
+        composer=tags.composer,
+        isrc=tags.isrc,
+    )
+    track.full_clean()
+    track.save()
+    return track
+
+
+def _album_for(upload: Upload, artist: Artist, tags: Tags) -> Album | None:
+    """The album chosen, or, for a dropped folder, the one that its files or its name say."""
+    if upload.album is not None:
+        return upload.album
+    if not upload.folder:
+        return selectors.find_album(artist, tags.album) if tags.album else None
+    title = tags.album or upload.folder
+    return selectors.find_album(artist, title) or create_album(artist=artist, title=title)
+
+
+def _add_artwork(album: Album, cover: bytes) -> None:
+    try:
+        picture = reencode(io.BytesIO(cover))
+    except PictureRefused as refusal:
+        logger.info("the cover in the tags was not taken: %s", refusal)
+        return
+    album.artwork.save("cover.webp", picture)
+
+
+def _refuse(upload: Upload, refusal: FileRefused) -> None:
+    upload.reason_code = refusal.code[:40]
+    upload.reason = refusal.message[:500]
+    twin = Revision.objects.filter(pk=upload.revision_id).first()
+    _settle(upload, UploadState.REFUSED, twin)
+
+
+def _settle(upload: Upload, state: UploadState, revision: Revision | None) -> None:
+    """Write down what came of an upload; its row may be gone with the track it was meant for."""
+    upload.state = state
+    upload.revision = revision
+    upload.updated_at = timezone.now()
+    Upload.objects.filter(pk=upload.pk).update(
+        state=state,
+        revision=revision,
+        reason_code=upload.reason_code,
+        reason=upload.reason,
+        updated_at=upload.updated_at,
+    )

@@ -1,0 +1,101 @@
+"""Changing and deleting tracks and their revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max, QuerySet
+
+from catalog.models import Album, Revision, Track
+from catalog.names import clean_text
+from catalog.selectors import current_revision_ids
+from catalog.signals import reanalysis_wanted
+from catalog.tags import normal_isrc
+
+
+def update_track(
+    track: Track,
+    *,
+    title: str,
+    version: str,
+    composer: str,
+    isrc: str,
+    release_date: date | None,
+    discoverable: bool,
+) -> Track:
+    """Change what is known about a track. Raises ValidationError."""
+    code = normal_isrc(isrc)
+    if isrc.strip() and not code:
+        raise ValidationError(
+            {"isrc": "An ISRC has two letters, three letters or digits, and seven digits."}
+        )
+    track.title = clean_text(title)
+    track.version = clean_text(version, 120)
+    track.composer = clean_text(composer)
+    track.isrc = code
+    track.release_date = release_date
+    track.discoverable = discoverable
+    track.full_clean()
+    track.save()
+    return track
+
+
+def delete_track(track: Track) -> None:
+    """Delete a track with all its revisions and their files."""
+    track.delete()
+
+
+def delete_tracks(tracks: QuerySet[Track]) -> int:
+    """Delete several tracks; returns how many there were."""
+    _, by_model = tracks.delete()
+    return by_model.get(Track._meta.label, 0)
+
+
+def delete_revision(revision: Revision) -> None:
+    """Delete one version of a track.
+
+    Raises ValidationError for the last one: a track without sound is deleted as a track.
+    """
+    with transaction.atomic():
+        Track.objects.select_for_update(of=("self",)).get(pk=revision.track_id)
+        if not revision.track.revisions.exclude(pk=revision.pk).exists():
+            raise ValidationError(
+                "This is the track's only version. Delete the track instead.", code="last_revision"
+            )
+        revision.delete()
+
+
+def move_tracks(tracks: QuerySet[Track], album: Album | None) -> int:
+    """Put tracks at the end of ``album``, or take them out of any; returns how many were moved."""
+    with transaction.atomic():
+        moving = list(tracks.select_for_update(of=("self",)).exclude(album=album))
+        last = 0
+        if album is not None:
+            last = album.tracks.aggregate(Max("position"))["position__max"] or 0
+        for place, track in enumerate(moving, start=1):
+            track.album = album
+            track.position = last + place if album is not None else 0
+            track.save(update_fields=["album", "position", "updated_at"])
+    return len(moving)
+
+
+def reanalyse_tracks(tracks: QuerySet[Track]) -> int:
+    """Ask for the current revision of each track to be listened to again; returns how many."""
+    ids = list(
+        tracks.annotate(current=current_revision_ids())
+        .exclude(current=None)
+        .values_list("current", flat=True)
+    )
+    want_reanalysis(ids)
+    return len(ids)
+
+
+def want_reanalysis(revision_ids: Iterable[UUID]) -> None:
+    """Announce, once committed, that these revisions are to be listened to again."""
+    ids = list(revision_ids)
+    if ids:
+        transaction.on_commit(lambda: reanalysis_wanted.send(Revision, revision_ids=ids))

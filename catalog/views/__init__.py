@@ -1,0 +1,1 @@
+"""Pages of the catalogue: each reads with a selector or calls one service."""
