@@ -49,10 +49,11 @@ class EmbeddedPostgresError(RuntimeError):
     """The embedded server cannot start; the message says why, for people."""
 
 
-def ensure_running(data_dir: Path) -> str:
+def ensure_running(data_dir: Path, *, durable: bool = True) -> str:
     """Start the server of ``data_dir``, or adopt one that runs; returns its address.
 
-    Raises EmbeddedPostgresError or PermissionError with a message for people.
+    ``durable=False`` starts a server that may lose data in a power cut, for tests. Raises
+    EmbeddedPostgresError or PermissionError with a message for people.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with _lock(data_dir / "postgres.lock", fcntl.LOCK_EX):
@@ -61,7 +62,7 @@ def ensure_running(data_dir: Path) -> str:
         binaries = _binaries(owner)
         _make_cluster(directory, owner, binaries)
         let_pass(owner, directory)
-        sockets = _adopt(directory) or _start(data_dir, directory, owner, binaries)
+        sockets = _adopt(directory) or _start(data_dir, directory, owner, binaries, durable)
         url = f"postgresql://{SUPERUSER}@/postgres?host={quote(sockets, safe='/')}"
         _write(embedded_url_file(data_dir), url)
         return url
@@ -81,14 +82,14 @@ def is_alive(data_dir: Path) -> bool:
 
 
 @contextmanager
-def in_use(data_dir: Path) -> Iterator[str]:
+def in_use(data_dir: Path, *, durable: bool = True) -> Iterator[str]:
     """Hold the server: its address for as long as the block runs. The last holder stops it."""
     data_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         try:
-            yield ensure_running(data_dir)
+            yield ensure_running(data_dir, durable=durable)
         finally:
             if _is_last(data_dir, descriptor):
                 stop(data_dir)
@@ -246,7 +247,7 @@ def _answers(sockets: str) -> bool:
         return False
 
 
-def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path) -> str:
+def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path, durable: bool) -> str:
     """Start a server and wait until it answers; returns its socket folder."""
     _end_leftovers(directory)
     sockets = _socket_dir(directory, owner)
@@ -261,7 +262,9 @@ def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path) -> str
         "maintenance_work_mem": "256MB",
         "effective_cache_size": "1GB",
         "max_wal_size": "1GB",
-        "synchronous_commit": "on",
+        "fsync": "on" if durable else "off",
+        "full_page_writes": "on" if durable else "off",
+        "synchronous_commit": "on" if durable else "off",
         "jit": "off",
         "log_min_messages": "warning",
         "log_line_prefix": "%m [%p] ",

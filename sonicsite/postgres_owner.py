@@ -45,7 +45,7 @@ class Owner:
         if self.switch:
             os.chown(path, self.uid, self.gid)
 
-    def can_reach(self, path: Path) -> bool:
+    def can_reach(self, path: Path | str) -> bool:
         """Whether this user can get at a path (asked of the kernel, as that user)."""
         command = ["/bin/sh", "-c", 'test -e "$0"', str(path)]
         return subprocess.run(command, cwd="/", **self.popen_arguments()).returncode == 0
@@ -102,7 +102,7 @@ def let_pass(owner: Owner, *paths: Path) -> None:
         if owner.can_reach(path):
             continue
         for folder in reversed(path.parents):
-            if not owner.can_reach(folder / "."):
+            if not owner.can_reach(f"{folder}/."):
                 _let_search(folder, owner)
 
 
