@@ -6,6 +6,7 @@ no script is needed to see them. 0 % is left and top.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def tonal_chart(bands: Sequence[Mapping[str, Any]]) -> TonalChart:
         )
     lines = [
         (one.center, one.level_y, other.center, other.level_y)
-        for one, other in zip(columns, columns[1:], strict=False)
+        for one, other in itertools.pairwise(columns)
     ]
     step = half_range / 3
     ticks = [Tick(_signed_whole(step * n), y(step * n)) for n in (2, 1, 0, -1, -2)]

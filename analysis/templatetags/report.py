@@ -60,6 +60,16 @@ def from_top(fraction: object) -> str:
 
 
 @register.filter
+def spaced(ticks: Sequence[Mapping[str, float]], distance: float) -> list[Mapping[str, float]]:
+    """Axis marks from the top down, none closer than ``distance`` to the one kept before."""
+    kept: list[Mapping[str, float]] = []
+    for tick in sorted(ticks or [], key=lambda tick: -tick["fraction"]):
+        if not kept or kept[-1]["fraction"] - tick["fraction"] >= distance:
+            kept.append(tick)
+    return kept
+
+
+@register.filter
 def hertz(value: object) -> str:
     """A frequency with its unit: ``250 Hz``, ``2.5 kHz``."""
     amount = _finite(value)
@@ -84,16 +94,31 @@ def clock(value: object) -> str:
 
 
 @register.filter
-def tonic(value: str) -> str:
-    """``C#`` and ``Bb`` with their musical signs."""
+def tonic(value: str | None) -> str:
+    """``C#`` and ``Bb`` with their musical signs; an en dash where no pitch was heard."""
     return value.replace("#", "♯").replace("b", "♭") if value else NOTHING
+
+
+@register.filter
+def clarity(confidence: object) -> str:
+    """A confidence between 0 and 1 that is no probability, in words."""
+    amount = _finite(confidence)
+    if amount is None:
+        return "unclear"
+    return "clear" if amount >= 0.6 else "fairly clear" if amount >= 0.3 else "unclear"
 
 
 @register.filter
 def tonic_of_key(key: str) -> str:
     """A key such as ``F# minor`` with its musical sign."""
     name, _, mode = key.partition(" ")
-    return f"{tonic(name)} {mode}".strip()
+    return f"{tonic(name)} {mode}".strip() if name else ""
+
+
+@register.filter
+def filter_shape(shape: str) -> str:
+    """An equaliser's shape in words: ``low_shelf`` becomes ``Low shelf``."""
+    return shape.replace("_", " ").capitalize()
 
 
 @register.filter

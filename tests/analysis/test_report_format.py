@@ -1,0 +1,73 @@
+"""Numbers of a report as people read them, and what streaming services do to a level."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.playback import playback
+from analysis.templatetags import report as fmt
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-11.79, "−11.8"),
+        (0.04, "0.0"),
+        (-0.04, "0.0"),
+        (None, "–"),
+        (float("inf"), "–"),
+        (3, "3.0"),
+    ],
+)
+def test_number(value: object, text: str) -> None:
+    assert fmt.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2.14, "+2.1"), (-2.14, "−2.1"), (0.01, "0.0"), (None, "–")]
+)
+def test_signed(value: object, text: str) -> None:
+    assert fmt.signed(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(60, "60 Hz"), (1_000, "1 kHz"), (44_100, "44.1 kHz"), (2_500.0, "2.5 kHz")]
+)
+def test_hertz(value: object, text: str) -> None:
+    assert fmt.hertz(value) == text
+
+
+def test_keys_get_their_musical_signs() -> None:
+    assert fmt.tonic("C#") == "C♯"
+    assert fmt.tonic("Bb") == "B♭"
+    assert fmt.tonic(None) == "–"
+    assert fmt.tonic_of_key("F# minor") == "F♯ minor"
+    assert fmt.tonic_of_key("") == ""
+
+
+def test_probabilities_are_ranked() -> None:
+    assert [name for name, _ in fmt.ranked({"pop": 0.2, "jazz": 0.7, "blues": 0.2})] == [
+        "jazz",
+        "blues",
+        "pop",
+    ]
+
+
+def test_axis_marks_keep_their_distance_from_the_top_down() -> None:
+    ticks = [{"hz": hz, "fraction": at} for hz, at in ((60, 0.01), (250, 0.05), (1_000, 0.4))]
+    assert [tick["hz"] for tick in fmt.spaced(ticks, 0.1)] == [1_000, 250]
+
+
+def test_services_turn_a_loud_track_down_to_their_level() -> None:
+    by_name = {row.service.name: row for row in playback(-9.0, true_peak_dbtp=-0.2)}
+    assert by_name["Spotify"].gain_db == pytest.approx(-5.0)
+    assert by_name["Apple Music"].gain_db == pytest.approx(-7.0)
+    assert all(row.is_turned_down for row in by_name.values())
+    assert by_name["Spotify"].peak_over_db == pytest.approx(0.8)
+    assert by_name["Amazon Music"].peak_over_db == pytest.approx(1.8)
+
+
+def test_a_quiet_track_with_low_peaks_is_only_quieter() -> None:
+    rows = playback(-20.0, true_peak_dbtp=-6.0)
+    assert all(row.is_quieter and not row.is_turned_down for row in rows)
+    assert {row.peak_over_db for row in rows} == {0.0}
