@@ -97,15 +97,16 @@ class SpectrumMeter:
         frames = np.lib.stride_tricks.sliding_window_view(packed, self._n_fft)
         frames = frames[:: self._hop][:n_frames] * self._window
         z = scipy.fft.fft(frames, axis=1, overwrite_x=True)
+        real, imag = z.real, z.imag
+        power = np.einsum("fk,fk->k", real, real) + np.einsum("fk,fk->k", imag, imag)
+        self._power += _mirrored(power) / 4
         half = self._n_fft // 2
-        forward = z[:, : half + 1]
-        backward = np.empty_like(forward)
-        backward[:, 0] = z[:, 0]
-        backward[:, 1:] = z[:, : half - 1 : -1]
-        power = (forward.real**2 + forward.imag**2 + backward.real**2 + backward.imag**2) / 4
-        self._power += power.sum(axis=0, dtype=np.float64)
-        cross = (forward.real * backward.imag + forward.imag * backward.real) / 2
-        self._cross += cross.sum(axis=0, dtype=np.float64)
+        up, down = slice(1, half), slice(-1, half, -1)
+        cross = np.einsum("fk,fk->k", real[:, up], imag[:, down])
+        cross += np.einsum("fk,fk->k", imag[:, up], real[:, down])
+        self._cross[up] += cross / 2
+        for edge in (0, half):
+            self._cross[edge] += float(real[:, edge] @ imag[:, edge])
         self._frames += n_frames
 
     def result(self) -> Spectrum:
@@ -135,6 +136,16 @@ class SpectrumMeter:
             tilt_db_per_octave=_tilt(centres, density),
             cutoff_hz=_cutoff_hz(centres, density),
         )
+
+
+def _mirrored(power: npt.NDArray[np.float32]) -> Array:
+    """Sum of bins k and N - k for k = 0 .. N / 2, from all N bins."""
+    half = power.size // 2
+    folded = power[: half + 1].astype(np.float64)
+    folded[0] *= 2
+    folded[1:half] += power[:half:-1]
+    folded[half] *= 2
+    return folded
 
 
 class Cumulative:
