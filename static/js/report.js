@@ -68,13 +68,14 @@ function start(player) {
     const at = audio.currentTime;
     wave.share = duration() ? at / duration() : 0;
     head.style.left = `${100 * wave.share}%`;
-    redraw();
     const second = Math.floor(at);
-    if (second === painted) return;
-    painted = second;
-    now.textContent = clock(at);
-    seekbar.setAttribute("aria-valuenow", String(second));
-    seekbar.setAttribute("aria-valuetext", `${clock(at)} of ${clock(duration())}`);
+    if (second !== painted) {
+      painted = second;
+      now.textContent = clock(at);
+      seekbar.setAttribute("aria-valuenow", String(second));
+      seekbar.setAttribute("aria-valuetext", `${clock(at)} of ${clock(duration())}`);
+    }
+    redraw();
   }
 
   function follow() {
