@@ -24,7 +24,7 @@ def job_context(job: Job | None) -> dict[str, Any]:
     return {
         "job": job,
         "queue_position": place,
-        "wait_s": wait_s,
+        "estimated_s": wait_s,
         "is_waiting": job is not None and job.state in (JobState.QUEUED, JobState.RUNNING),
     }
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from django.conf import settings
 
-from analysis import services
+from analysis import library_facets, services
+from analysis.mixing import load_targets
 from analysis.models import Stage
 from analysis.sound import decode
-from catalog import probing, signals
+from catalog import probing, registry, signals
 from catalog.models import Revision
 
 
@@ -47,9 +48,16 @@ def on_reanalysis_wanted(revision_ids: list[uuid.UUID], **_kwargs: Any) -> None:
     services.request_listening(revision_ids, afresh=True)
 
 
+def genre_choices() -> list[tuple[str, str]]:
+    """Genres that a mix can be judged against."""
+    return [(name, name.capitalize()) for name in load_targets().genres]
+
+
 def connect() -> None:
     """Connect every receiver; called once when the app is ready."""
     probing.register_probe(probe_audio)
+    registry.register_genres(genre_choices)
+    library_facets.register()
     signals.revision_added.connect(on_revision_added, dispatch_uid=f"{Stage.LISTEN}.added")
     signals.revision_removed.connect(on_revision_removed, dispatch_uid=f"{Stage.LISTEN}.removed")
     signals.reanalysis_wanted.connect(on_reanalysis_wanted, dispatch_uid=f"{Stage.LISTEN}.again")

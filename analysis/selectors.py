@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from pgvector.django import CosineDistance
 
 from analysis.models import Embedding, Job, JobState, Report, Stage
@@ -29,18 +29,6 @@ def report_of(revision: Revision, stage: str = Stage.LISTEN) -> Report | None:
         .order_by("-created_at")
         .first()
     )
-
-
-def newest_report(field: str, *, sha: str = "current_sha256") -> Subquery:
-    """For annotating: a column of the newest listening report of the content named by ``sha``."""
-    reports = Report.objects.filter(content_sha256=OuterRef(sha), stage=Stage.LISTEN)
-    return Subquery(reports.order_by("-created_at").values(field)[:1])
-
-
-def current_sha256() -> Subquery:
-    """For annotating tracks: the content of their newest revision."""
-    revisions = Revision.objects.filter(track=OuterRef("pk")).order_by("-number")
-    return Subquery(revisions.values("content_sha256")[:1])
 
 
 def progress_of(artist: Artist) -> dict[str, int]:

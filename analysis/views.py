@@ -27,11 +27,11 @@ DERIVED_FILES = {
 
 
 def _chosen_revision(track: Track, request: HttpRequest) -> tuple[Revision, list[Revision]]:
-    """The revision that ``?v=`` names (the newest without it), and all of them."""
+    """The revision that ``?revision=`` names (the newest without it), and all of them."""
     revisions = list(track.revisions.order_by("-number"))
     if not revisions:
         raise Http404
-    wanted = request.GET.get("v", "")
+    wanted = request.GET.get("revision", "")
     for revision in revisions:
         if str(revision.number) == wanted:
             return revision, revisions
@@ -95,7 +95,7 @@ def retry_job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(Job.objects.select_related("revision"), pk=job_id)
     found = catalog_selectors.get_track_for(request.user, job.revision.track_id)
     services.retry(job)
-    return redirect(f"{found.get_absolute_url()}?v={job.revision.number}")
+    return redirect(f"{found.get_absolute_url()}?revision={job.revision.number}")
 
 
 @login_required

@@ -70,7 +70,7 @@ class Ears:
         self.temperature = float(weights.settings["temperature"])
         self.familiarity = Familiarity(**known)
         self.network = ListeningNetwork(len(self.labels))
-        self.network.load_state_dict(tensors)
+        self.network.load_state_dict(tensors, assign=True)
         self.network.eval().to(memory_format=torch.channels_last)
         self.network.requires_grad_(False)
 

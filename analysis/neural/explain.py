@@ -74,7 +74,7 @@ def attention(heat: npt.NDArray[np.float32]) -> Attention | None:
 
 def clock(seconds: float) -> str:
     """``m:ss`` (or ``h:mm:ss``) of a time in seconds."""
-    whole = int(seconds)
+    whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18
+
+from analysis.neural import resnet
 
 WINDOW_COLUMNS = 128
 EMBEDDING_DIMENSIONS = 128
@@ -35,14 +36,10 @@ class ListeningNetwork(nn.Module):
 
     def __init__(self, n_classes: int, *, dropout: float = 0.2) -> None:
         super().__init__()
-        backbone = resnet18(weights=None)
-        backbone.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.stem = nn.Sequential(
-            backbone.conv1, backbone.bn1, backbone.relu, backbone.maxpool, backbone.layer1,
-            backbone.layer2,
-        )  # fmt: skip
-        self.middle = backbone.layer3
-        self.top = backbone.layer4
+        self.stem = resnet.stem()
+        self.middle = resnet.layer(128, 256, stride=2)
+        self.top = resnet.layer(256, 512, stride=2)
+        resnet.initialise(self)
         self.dropout = nn.Dropout(dropout)
         self.genre = nn.Linear(TRUNK_DIMENSIONS, n_classes)
         self.project = nn.Sequential(
