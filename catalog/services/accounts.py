@@ -15,7 +15,7 @@ from catalog.pictures import reencode
 def create_account(
     *,
     email: str,
-    password: str,
+    password: str | None,
     role: Role = Role.ARTIST,
     artist_name: str = "",
     superuser: bool = False,

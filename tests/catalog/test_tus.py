@@ -136,9 +136,7 @@ def test_protocol_errors(browser):
 
 @pytest.mark.parametrize("length", ["", "-5", "abc", "1e9"])
 def test_a_length_must_be_told(browser, length):
-    answer = browser.post(
-        "/uploads/", headers={"Tus-Resumable": "1.0.0", "Upload-Length": length}
-    )
+    answer = browser.post("/uploads/", headers={"Tus-Resumable": "1.0.0", "Upload-Length": length})
     assert answer.status_code == 400
     assert Upload.objects.count() == 0
 
@@ -232,6 +230,7 @@ def test_what_arrived_before_a_break_stays_and_the_rest_follows(browser, artist,
     request.META["CONTENT_LENGTH"] = str(len(data))
     request.META["HTTP_TUS_RESUMABLE"] = "1.0.0"
     request.META["HTTP_UPLOAD_OFFSET"] = "0"
+    request.content_type = BODY
     request._stream = Breaking(data[:arrived], raises=raises)
     request.user = artist.user
     request.session = SimpleNamespace()
