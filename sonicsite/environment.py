@@ -11,6 +11,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+# A database that vanishes without a word is noticed within half a minute.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 30_000,
+}
+
 
 def flag(name: str, default: bool) -> bool:
     """An on/off variable: 1, true, yes, on (any case) mean on; unset means ``default``."""
@@ -92,5 +101,5 @@ def parse_database_url(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or query.pop("port", "")),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 10, **query},
+        "OPTIONS": {**_PATIENCE, **query},
     }
