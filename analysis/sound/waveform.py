@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 COLUMNS = 1_800
-_FIRST_BLOCK = 16
+_FIRST_BLOCK = 4
 _MOST_BLOCKS = 1 << 15
 
 
