@@ -217,8 +217,13 @@ def key_name(key: dict[str, Any]) -> str:
 
 @contextmanager
 def local_copy(revision: Revision) -> Iterator[Path]:
-    """A path at which the file of a revision can be read, whichever storage holds it."""
+    """A path at which the file of a revision can be read, whichever storage holds it.
+
+    Raises FileNotFoundError if the storage has lost it.
+    """
     storage = revision.file.storage
+    if not storage.exists(revision.file.name):
+        raise FileNotFoundError(revision.file.name)
     try:
         path = Path(storage.path(revision.file.name))
     except NotImplementedError:
