@@ -24,6 +24,8 @@ _WINDOW_S = 12.0
 _MULTIPLES = ((1, 1.0), (2, 1.0), (3, 0.5), (4, 0.5))
 _TIGHTNESS = 100.0
 _LEAST_CONFIDENCE = 0.02
+_LEAST_STRENGTH = 0.01
+"""Root mean square below which a window's onsets are numerical dust; music lies near 0.15."""
 
 Array = npt.NDArray[np.float64]
 
@@ -59,7 +61,10 @@ def rhythm(onset: npt.NDArray[np.float32]) -> Rhythm:
 
 
 def repetition(strength: Array, *, longest_s: float = 6.5) -> Array:
-    """Mean normalised autocorrelation over 12 s windows, by lag in frames; 1 at lag 0."""
+    """Mean normalised autocorrelation over 12 s windows, by lag in frames; 1 at lag 0.
+
+    Windows without onsets are left out; if all are, the result is zero everywhere.
+    """
     window = min(strength.size, int(_WINDOW_S * FRAMES_PER_SECOND))
     lags = min(window, int(longest_s * FRAMES_PER_SECOND))
     taper = np.hanning(window + 2)[1:-1]
@@ -68,7 +73,7 @@ def repetition(strength: Array, *, longest_s: float = 6.5) -> Array:
     for start in range(0, strength.size - window + 1, max(1, window // 2)):
         spectrum = scipy.fft.rfft(strength[start : start + window] * taper, n_fft)
         products = scipy.fft.irfft(np.abs(spectrum) ** 2, n_fft)[:lags]
-        if products[0] > 0:
+        if products[0] > window * _LEAST_STRENGTH**2:
             total += products / products[0]
     return total / total[0] if total.size and total[0] > 0 else total
 
