@@ -15,7 +15,9 @@ def _private_files(settings, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _plain_site(settings):
-    """Pages need no collected static files, and each test has a cache (rate limits) of its own."""
+    """Pages need no collected static files, each test has a cache (rate limits) of its own, and
+    passwords are hashed quickly."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

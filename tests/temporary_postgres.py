@@ -54,6 +54,7 @@ def start() -> None:
     url = held.enter_context(embedded_postgres.in_use(directory, durable=False))
     os.environ["EMBEDDED_DATABASE_URL"] = url
     os.environ["DATA_DIR"] = str(directory / "data")
+    (directory / "data" / "static").mkdir(parents=True)
 
 
 def _interrupt(number: int, frame: object) -> None:
