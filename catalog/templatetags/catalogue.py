@@ -11,7 +11,7 @@ register = template.Library()
 
 
 @register.filter
-def length(seconds: float | None) -> str:
+def playing_time(seconds: float | None) -> str:
     """A duration in seconds as ``3:20`` or ``1:02:03``; a dash where it is unknown."""
     if seconds is None:
         return "–"

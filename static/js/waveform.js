@@ -2,7 +2,7 @@
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {{minima: number[], maxima: number[]} | null} peaks pairs in -1..1, equally spaced over the track
+ * @param {{min: number[], max: number[]} | null} peaks pairs in -1..1, equally spaced over the track
  * @param {number} share of the track already played, 0..1
  */
 export function drawWave(canvas, peaks, share) {
@@ -18,23 +18,23 @@ export function drawWave(canvas, peaks, share) {
   const colours = getComputedStyle(canvas);
   pen.clearRect(0, 0, width, height);
   const middle = height / 2;
-  if (!peaks || !peaks.maxima.length) {
+  if (!peaks || !peaks.max.length) {
     pen.fillStyle = colours.getPropertyValue("--line-strong");
     pen.fillRect(0, middle, width, ratio);
     return;
   }
-  const columns = peaks.maxima.length;
+  const columns = peaks.max.length;
   const scale = middle * 0.94;
   const edge = share * width;
   const [played, ahead] = ["--accent", "--line-strong"].map((name) => colours.getPropertyValue(name));
   for (let x = 0; x < width; x += 1) {
     const from = Math.floor((x * columns) / width);
     const to = Math.max(from + 1, Math.floor(((x + 1) * columns) / width));
-    let low = peaks.minima[from];
-    let high = peaks.maxima[from];
+    let low = peaks.min[from];
+    let high = peaks.max[from];
     for (let i = from + 1; i < to && i < columns; i += 1) {
-      low = Math.min(low, peaks.minima[i]);
-      high = Math.max(high, peaks.maxima[i]);
+      low = Math.min(low, peaks.min[i]);
+      high = Math.max(high, peaks.max[i]);
     }
     const top = middle - Math.min(1, high) * scale;
     const bottom = middle - Math.max(-1, low) * scale;

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
-SITE_CSS = (settings.BASE_DIR / "static" / "css" / "site.css").read_text()
-COLOURS = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", SITE_CSS))
+TOKENS = (settings.BASE_DIR / "static" / "css" / "tokens.css").read_text()
+COLOURS = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", TOKENS))
 
 
 def luminance(colour: str) -> float:
