@@ -44,7 +44,8 @@ class Facet:
     filter : narrows the tracks to one value. Unknown values should give no tracks, not an error.
     sort_field : annotated field to sort by; empty for no sorting.
     cell_template : template of a table cell's content; has ``track``; empty for no column.
-    attach : is given the tracks of one page to hang further things on, in a fixed number of queries.
+    attach : is given the tracks of one page to hang further things on, in a fixed number of
+        queries.
     """
 
     name: str

@@ -35,7 +35,7 @@ def clean_text(value: object, max_length: int = MAX_NAME_LENGTH) -> str:
 
 
 def clean_filename(value: object) -> str:
-    """The last part of a path, whatever system's separators it uses; ``Untitled`` if none is left."""
+    """The last part of a path, by any system's separators; ``Untitled`` if none is left."""
     name = clean_text(str(value).replace("\\", "/").rstrip("/").rpartition("/")[2], 10_000)
     if name.strip(". ") == "":
         return UNTITLED

@@ -37,7 +37,7 @@ _probes: list[Callable[[Path], ProbedAudio]] = []
 
 
 def register_probe(function: Callable[[Path], ProbedAudio]) -> None:
-    """Make ``function`` the site's probe. It raises :class:`FileRefused` for what it cannot take."""
+    """Make ``function`` the site's probe. It raises :class:`FileRefused`."""
     _probes[:] = [function]
 
 

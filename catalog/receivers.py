@@ -25,7 +25,7 @@ def _revision_deleted(instance: Revision, **kwargs: Any) -> None:
     _delete_file_on_commit(instance.file)
     sha256 = instance.content_sha256
     transaction.on_commit(
-        lambda: revision_removed.send(Revision, content_sha256=sha256), robust=True
+        lambda: revision_removed.send_robust(Revision, content_sha256=sha256), robust=True
     )
 
 

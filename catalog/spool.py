@@ -90,7 +90,7 @@ class SpoolWriter:
         self.offset = offset
 
     def write(self, data: bytes) -> None:
-        """Append ``data``. Raises :class:`UploadBusy` if the lease went to somebody else, OSError."""
+        """Append ``data``. Raises :class:`UploadBusy` if somebody else holds the lease, OSError."""
         with self._spool.holding_lease() as (holder, lease):
             if holder != self._token:
                 raise UploadBusy

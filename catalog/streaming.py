@@ -174,7 +174,7 @@ def pieces(storage: Storage, name: str, *, first: int, length: int) -> Iterator[
 def _pieces_of_s3(
     storage: Storage, bucket: object, name: str, first: int, length: int
 ) -> Iterator[bytes]:
-    """django-storages would fetch the whole object before the first seek; S3 knows ranges itself."""
+    """django-storages would fetch the whole object before the first seek; S3 knows ranges."""
     if length <= 0:
         return
     key = storage._normalize_name(name)  # type: ignore[attr-defined]

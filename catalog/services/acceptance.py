@@ -176,7 +176,9 @@ def _make_revision(
     except IntegrityError:
         _refuse_duplicate(upload, sha256)
         raise
-    transaction.on_commit(lambda: revision_added.send(Revision, revision=revision), robust=True)
+    transaction.on_commit(
+        lambda: revision_added.send_robust(Revision, revision=revision), robust=True
+    )
     return revision
 
 

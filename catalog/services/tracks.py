@@ -98,4 +98,4 @@ def want_reanalysis(revision_ids: Iterable[UUID]) -> None:
     """Announce, once committed, that these revisions are to be listened to again."""
     ids = list(revision_ids)
     if ids:
-        transaction.on_commit(lambda: reanalysis_wanted.send(Revision, revision_ids=ids))
+        transaction.on_commit(lambda: reanalysis_wanted.send_robust(Revision, revision_ids=ids))

@@ -142,7 +142,7 @@ def album_move(request: ArtistRequest, album_id: UUID) -> HttpResponse:
 @artist_required
 @require_POST
 def album_track_order(request: ArtistRequest, album_id: UUID) -> HttpResponse:
-    """Move one ``track`` in a ``direction``, or bring all into the ``order`` given (by dragging)."""
+    """Move one ``track`` in a ``direction``, or bring all into the ``order`` given."""
     found = selectors.get_album_for(request.user, album_id)
     if "direction" not in request.POST:
         ids = _ids(request)

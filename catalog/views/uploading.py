@@ -26,7 +26,7 @@ from catalog.probing import FileRefused
 @artist_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: ArtistRequest) -> HttpResponseBase:
-    """Where files are dropped; ``?track=`` makes them new versions, ``?album=`` puts them into it."""
+    """Where files are dropped: ``?track=`` for a new version, ``?album=`` to put them into it."""
     handler = SpoolingUploadHandler(request)
     if request.method == "POST":
         request.upload_handlers = [handler]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import struct
@@ -16,6 +17,7 @@ from catalog import services
 from catalog.models import Artist, Revision, Track, Upload, User
 
 
+@functools.cache
 def wav_bytes(*, seconds: float = 1.5, hz: float = 440.0, rate: int = 22_050) -> bytes:
     """A sine as a 16-bit mono WAV file; every frequency gives another content."""
     out = io.BytesIO()
@@ -27,6 +29,12 @@ def wav_bytes(*, seconds: float = 1.5, hz: float = 440.0, rate: int = 22_050) ->
         samples = (round(12_000 * math.sin(2 * math.pi * hz * i / rate)) for i in range(count))
         file.writeframes(struct.pack(f"<{count}h", *samples))
     return out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings):
+    """Hashing a password is slow on purpose; here nobody attacks it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import hashlib
 import threading
 import time
 from datetime import timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_file_in_three_pieces_becomes_a_track(browser, artist, settings):
     assert "Upload-Expires" in made
     url = made["Location"]
     cuts = [0, 10_000, 50_000, len(data)]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         answer = patch(browser, url, data[start:end], start)
         assert answer.status_code == 204
         assert answer["Upload-Offset"] == str(end)
