@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import json
 import os
 import select
 import signal
@@ -17,6 +18,7 @@ import socket
 import sys
 import time
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sonicsite import embedded_postgres
@@ -42,10 +44,20 @@ class CannotRunError(Exception):
     """Why the product cannot start, in one line for people."""
 
 
-def say(line: str) -> None:
-    """Write a line to the terminal, which may be gone."""
+def logs_are_collected() -> bool:
+    """Whether a machine reads our output as JSON lines (production), rather than a person."""
+    production = flag("PRODUCTION", bool(os.environ.get("DATABASE_URL")))
+    return os.environ.get("LOG_FORMAT", "json" if production else "text") == "json"
+
+
+def say(text: str) -> None:
+    """Tell the terminal, which may be gone, or the log."""
+    if logs_are_collected():
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"time": moment, "level": "INFO", "logger": "sonicsite.run", "message": text.strip()}
+        text = json.dumps(line)
     with suppress(OSError, ValueError):
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
 
@@ -119,9 +131,7 @@ class Run:
             "DJANGO_SETTINGS_MODULE": "sonicsite.settings",
         }
         # Logs go to files where a person watches, to our own streams where a machine collects them.
-        production = flag("PRODUCTION", not self.embedded)
-        collected = os.environ.get("LOG_FORMAT", "json" if production else "text") == "json"
-        self.logs = None if collected else directory / "logs"
+        self.logs = None if logs_are_collected() else directory / "logs"
 
     def child(self, name: str, *command: str, **options: object) -> Child:
         """A process of this run, described but not started."""

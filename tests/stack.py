@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from sonicsite import embedded_postgres
 from sonicsite.processes import kill_all, running_with_environment, wait_until
 from sonicsite.run import MARK
@@ -64,6 +66,21 @@ class Stack:
             start_new_session=True,
             text=True,
         )
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command beside it; returns what that printed."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=BASE_DIR, env=self.env, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ask(self, query: str) -> Any:
+        """The first column of the first row of an answer from its database."""
+        with psycopg.connect((self.data_dir / "postgres.url").read_text()) as connection:
+            row = connection.execute(query).fetchone()
+        return row and row[0]
 
     def output(self) -> str:
         """What it has written to its terminal."""

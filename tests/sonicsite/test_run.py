@@ -6,6 +6,7 @@ what a person does who starts the product again and again.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -122,6 +123,18 @@ def test_killed_queue_processes_come_back_without_orphans(stack):
     stack.wait_ready(*PLATFORM)
 
 
+def test_workers_of_both_queues_still_work(stack):
+    script = (
+        "from django_q.tasks import async_task\n"
+        "for number in range(4):\n"
+        "    async_task('math.hypot', 3, 4, group='proof', cluster=('listen', 'heavy')[number % 2])"
+    )
+    stack.manage("shell", "--no-imports", "-c", script)
+    proof = "SELECT count(*) FROM django_q_task WHERE \"group\" = 'proof' AND success"
+    assert wait_until(lambda: stack.ask(proof) == 4, 30), stack.story()
+    assert wait_until(lambda: stack.ask("SELECT count(*) FROM django_q_ormq") == 0, 5)
+
+
 def test_stop_leaves_nothing(stack):
     family = stack.processes()
     started = time.monotonic()
@@ -143,6 +156,8 @@ def test_killed_run_takes_all_along_but_the_database_and_starts_again(stack):
     postgres = embedded_postgres._postmaster(stack.data_dir / "postgres")
     assert postgres is not None
 
+    stack.env["LOG_FORMAT"] = "json"
+    before = len(stack.output())
     started = time.monotonic()
     stack.start()
     stack.wait_ready(*PLATFORM)
@@ -151,6 +166,19 @@ def test_killed_run_takes_all_along_but_the_database_and_starts_again(stack):
     assert stack.stop() == 0
     assert not is_running(postgres)
     assert stack.processes() == []
+    assert_json_lines(stack.output()[before:])
+
+
+def assert_json_lines(output: str) -> None:
+    """Everything that a production run writes can be read by a machine."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
+    asked = [line for line in lines if line["message"].startswith("GET /readyz ")]
+    assert asked
+    assert len({line["request_id"] for line in asked}) == len(asked)
+    assert asked[-1]["seconds"] >= 0
+    loggers = {line["logger"] for line in lines}
+    assert {"sonicsite.run", "gunicorn.access", "gunicorn.error"} <= loggers
 
 
 def test_stop_with_parent(stack):

@@ -102,12 +102,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._wake, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._wake, alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
         self.stopping = False
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._ask_to_stop)
-        self.progress = Progress(self.stdout.write) if options["show_progress"] else None
+        write = log.info if settings.LOG_FORMAT == "json" else self.stdout.write
+        self.progress = Progress(write) if options["show_progress"] else None
         self.database_wait = 0.0
         self.release = set(options["queues"])
         folder = Path(settings.DATA_DIR) / "run"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -24,8 +27,15 @@ class Command(BaseCommand):
         if settings.CACHES["default"]["BACKEND"].endswith("DatabaseCache"):
             call_command("createcachetable", verbosity=0)
         self.collect_static()
-        if settings.DEMO and "load_demo" in get_commands():
+        if settings.DEMO:
             call_command("load_demo")
+
+    def tell(self, line: str) -> None:
+        """Say what is going on: to a person, or into the log."""
+        if settings.LOG_FORMAT == "json":
+            log.info(line)
+        else:
+            self.stdout.write(line)
 
     def migrate(self) -> None:
         """Apply what is missing of the schema, one process at a time on any number of machines."""
@@ -34,7 +44,7 @@ class Command(BaseCommand):
             executor = MigrationExecutor(connection)
             missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
             if missing:
-                self.stdout.write(f"Updating the database ({len(missing)} steps) ...")
+                self.tell(f"Updating the database ({len(missing)} steps) ...")
                 call_command("migrate", verbosity=0, interactive=False)
             cursor.execute("SELECT pg_advisory_unlock(hashtext('sonicsite.prepare'))")
 
@@ -45,7 +55,7 @@ class Command(BaseCommand):
         manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
         if manifest.exists() and stamp.exists() and stamp.read_text() == wanted:
             return
-        self.stdout.write("Collecting static files ...")
+        self.tell("Collecting static files ...")
         call_command("collectstatic", verbosity=0, interactive=False)
         stamp.write_text(wanted)
 
