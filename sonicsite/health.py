@@ -40,7 +40,7 @@ def check_queue() -> None:
     """Some cluster of workers must have given a sign of life for each queue."""
     from sonicsite.cluster import heartbeat_key
 
-    queues = {settings.Q_CLUSTER["name"]: settings.LISTEN_WORKERS, "heavy": settings.HEAVY_WORKERS}
+    queues = {"listen": settings.LISTEN_WORKERS, "heavy": settings.HEAVY_WORKERS}
     beats = cache.get_many([heartbeat_key(queue) for queue in queues])
     silent = [queue for queue, size in queues.items() if size and heartbeat_key(queue) not in beats]
     if silent:

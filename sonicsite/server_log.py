@@ -12,7 +12,7 @@ from pythonjsonlogger.json import JsonFormatter
 from sonicsite.logs import IdFilter, request_id
 
 
-class GunicornLogger(Logger):  # type: ignore[misc]
+class GunicornLogger(Logger):
     """The server's own messages in the site's format; its access lines carry the request's id."""
 
     def setup(self, cfg: Config) -> None:
@@ -47,7 +47,8 @@ class GunicornLogger(Logger):  # type: ignore[misc]
 def _site_formatter() -> logging.Formatter:
     from django.conf import settings
 
-    chosen = dict(settings.LOGGING["formatters"][settings.LOG_FORMAT])
+    formatters: Any = settings.LOGGING["formatters"]
+    chosen = dict(formatters[settings.LOG_FORMAT])
     if settings.LOG_FORMAT == "json":
         chosen.pop("()")
         return JsonFormatter(**chosen)
