@@ -128,6 +128,14 @@ def add_width(left: float, width: float) -> float:
 
 
 @register.filter
+def format_name(codec: str, container: str) -> str:
+    """A file's format as musicians call it: ``WAV`` for PCM in WAV, else the codec's name."""
+    if codec.startswith("pcm_"):
+        return container.split(",")[0].upper()
+    return {"opus": "Opus", "vorbis": "Ogg Vorbis"}.get(codec, codec.upper())
+
+
+@register.filter
 def channel_layout(value: object) -> str:
     """A count of channels in words."""
     return {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(

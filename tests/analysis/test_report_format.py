@@ -45,6 +45,21 @@ def test_keys_get_their_musical_signs() -> None:
     assert fmt.tonic_of_key("") == ""
 
 
+@pytest.mark.parametrize(
+    ("codec", "container", "name"),
+    [
+        ("pcm_s24le", "wav", "WAV"),
+        ("pcm_f32be", "aiff", "AIFF"),
+        ("mp3", "mp3", "MP3"),
+        ("flac", "flac", "FLAC"),
+        ("vorbis", "ogg", "Ogg Vorbis"),
+        ("aac", "mov,mp4,m4a,3gp,3g2,mj2", "AAC"),
+    ],
+)
+def test_formats_have_the_names_that_musicians_use(codec: str, container: str, name: str) -> None:
+    assert fmt.format_name(codec, container) == name
+
+
 def test_probabilities_are_ranked() -> None:
     assert [name for name, _ in fmt.ranked({"pop": 0.2, "jazz": 0.7, "blues": 0.2})] == [
         "jazz",
