@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import pictures
-from analysis.mixing import judge, load_targets
+from analysis.mixing import ANY_GENRE, judge, load_targets
 from analysis.neural.ears import HeardTrack, load_ears
 from analysis.neural.explain import attention, sentence
 from analysis.neural.familiarity import UNFAMILIAR_BELOW
@@ -23,6 +23,9 @@ from analysis.sound.measure import SoundMeasurements, measure
 from analysis.sound.mel import log_mel
 from analysis.sound.spectrum import band_levels_from_mel
 from analysis.versions import MEASUREMENTS_VERSION
+
+# Below this calibrated confidence the product does not name a genre: it says that it is not sure.
+UNDECIDED_BELOW = 0.4
 
 Progress = Callable[[float, str], None]
 
@@ -54,7 +57,8 @@ def listen(
 
     Parameters
     ----------
-    target_genre : genre whose balance the mix is judged against; default is the predicted one
+    target_genre : genre whose balance the mix is judged against; default is the predicted one, or
+        all genres together ("any") where the prediction is not sure
     progress : called with a fraction 0..1 and a short message
 
     Raises
@@ -83,7 +87,8 @@ def listen(
         heard = load_ears().hear(mel)
     tell(0.92, "Judging the mix")
     with _timed(clock, "mix"):
-        genre = target_genre or heard.label
+        # A mix of no clear genre is judged against all of them together.
+        genre = target_genre or (heard.label if _decided(heard) else ANY_GENRE)
         mix = judge(measured, genre=genre, band_levels=band_levels_from_mel(mel), targets=targets)
     with _timed(clock, "pictures"):
         drawn = {
@@ -110,6 +115,7 @@ def _document(
     """The documented keys (docs/analyze.md), plain JSON values only."""
     found = attention(heard.heat)
     familiar = heard.familiarity >= UNFAMILIAR_BELOW
+    decided = _decided(heard)
     ears = find("ears")
     return {
         "file": asdict(measured.info),
@@ -119,6 +125,7 @@ def _document(
             "confidence": round(heard.confidence, 5),
             "familiarity": round(heard.familiarity, 4),
             "familiar": familiar,
+            "decided": decided,
             "course": [
                 {
                     "start_s": round(part.start_s, 2),
@@ -129,7 +136,7 @@ def _document(
                 for part in heard.course
             ],
             "attention": asdict(found) if found else None,
-            "sentence": sentence(heard.label, found, familiar=familiar),
+            "sentence": sentence(heard.label, found, familiar=familiar, decided=decided),
         },
         "features": asdict(measured.features),
         "tempo": {
@@ -145,6 +152,11 @@ def _document(
         "embedding": [round(float(value), 6) for value in heard.embedding],
         "models": {"ears": ears.version, "measurements": MEASUREMENTS_VERSION},
     }
+
+
+def _decided(heard: HeardTrack) -> bool:
+    """Whether the genre can be named: sure enough, and music like the model knows."""
+    return heard.confidence >= UNDECIDED_BELOW and heard.familiarity >= UNFAMILIAR_BELOW
 
 
 def _loudness(measured: SoundMeasurements) -> dict[str, Any]:

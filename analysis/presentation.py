@@ -8,8 +8,9 @@ from django.urls import reverse
 
 from analysis import selectors
 from analysis.jobs import position_and_wait
-from analysis.mixing import load_targets, rejudge
+from analysis.mixing import ANY_GENRE, load_targets, rejudge
 from analysis.models import Job, JobState, Report
+from analysis.neural.weights import find
 from analysis.pictures import mel_ticks
 from analysis.versions import genre_names
 from catalog.models import Artist, Revision, ShareLink
@@ -81,7 +82,9 @@ def report_context(
         "audio_url": audio_url,
         "mel_ticks": mel_ticks(),
         "target": document["mix"]["genre"] if "mix" in document else "",
-        "target_choices": list(load_targets().genres),
+        "target_name": target_name(document["mix"]["genre"]) if "mix" in document else "",
+        "target_choices": [(name, target_name(name)) for name in load_targets().genres],
+        "accuracy_note": accuracy_note(),
         "genre_names": genre_names(),
         "similar": [
             {
@@ -105,6 +108,21 @@ def report_context(
             "mix": document.get("mix", {}),
         },
     }
+
+
+def target_name(genre: str) -> str:
+    """A target for people: ``any`` is all genres together."""
+    return "all genres" if genre == ANY_GENRE else genre
+
+
+def accuracy_note() -> str:
+    """An honest line on how often the genre model is right."""
+    figures = find("ears").figures
+    return (
+        "Loudness, peaks and balance are measurements. Genre, mood and similarity are estimates: "
+        f"on {figures['tracks']['validation']} tracks by artists it had never heard, the genre "
+        f"model was right {round(100 * figures['accuracy'])} times in 100. Trust your ears first."
+    )
 
 
 def _with_target(report: Report, revision: Revision, target: str) -> dict[str, Any]:

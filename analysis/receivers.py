@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from analysis import library_facets, services
-from analysis.mixing import load_targets
+from analysis.mixing import ANY_GENRE, load_targets
 from analysis.models import Stage
 from analysis.sound import decode
 from catalog import probing, registry, signals
@@ -50,7 +50,7 @@ def on_reanalysis_wanted(revision_ids: list[uuid.UUID], **_kwargs: Any) -> None:
 
 def genre_choices() -> list[tuple[str, str]]:
     """Genres that a mix can be judged against."""
-    return [(name, name.capitalize()) for name in load_targets().genres]
+    return [(name, name.capitalize()) for name in load_targets().genres if name != ANY_GENRE]
 
 
 def connect() -> None:

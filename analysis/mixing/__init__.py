@@ -2,9 +2,10 @@
 
 from analysis.mixing.findings import Advice, BandVerdict, Finding, Where
 from analysis.mixing.judge import MixReport, judge, rejudge
-from analysis.mixing.targets import Targets, load_targets
+from analysis.mixing.targets import ANY_GENRE, Targets, load_targets
 
 __all__ = [
+    "ANY_GENRE",
     "Advice",
     "BandVerdict",
     "Finding",

@@ -79,14 +79,23 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def sentence(label: str, found: Attention | None, *, familiar: bool) -> str:
-    """One plain sentence on why the model says ``label``."""
+def sentence(label: str, found: Attention | None, *, familiar: bool, decided: bool = True) -> str:
+    """One plain sentence on why the model says ``label``.
+
+    ``familiar``: the music is like what the model knows; ``decided``: it is sure enough to name a
+    genre at all.
+    """
     if found is None:
         return f"The model names {label}, but no single region of the spectrogram speaks for it."
     where = (
         f"{found.low_hz:,.0f}–{found.high_hz:,.0f} Hz ({found.band}), most of all between "
         f"{clock(found.start_s)} and {clock(found.end_s)}"
     )
+    if familiar and not decided:
+        return (
+            "Not sure enough to name a genre. "
+            f"What points to {label}, the likeliest, lies at {where}."
+        )
     if familiar:
         return f"{label.capitalize()} mainly because of {where}."
     return (

@@ -36,6 +36,7 @@ class Weights:
     source: str
     origin: str  # "local" (MODELS_DIR) or "shipped"
     settings: dict[str, Any]  # what the model needs besides tensors: labels, temperature ...
+    figures: dict[str, Any]  # what was measured on held-out data, as on its card
 
     @property
     def identity(self) -> str:
@@ -82,6 +83,7 @@ def _read(name: str, manifest: Path, origin: str) -> Weights:
         source=fields["source"],
         origin=origin,
         settings=fields.get("settings", {}),
+        figures=fields.get("figures", {}),
     )
 
 

@@ -1,0 +1,103 @@
+"""Similar tracks: nearest first, only what may be seen, with reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import selectors
+from analysis.models import Embedding
+from tests.factories import ArtistFactory, ReportFactory, RevisionFactory, TrackFactory, document
+
+pytestmark = pytest.mark.django_db
+
+
+def heard(artist, vector, *, discoverable=False, number=1, track=None, **report):
+    """A track with a report and a place in the similarity space."""
+    track = track or TrackFactory(artist=artist, discoverable=discoverable)
+    revision = RevisionFactory(track=track, number=number)
+    made = ReportFactory(content_sha256=revision.content_sha256, **report)
+    unit = np.asarray(vector, dtype=float)
+    Embedding.objects.create(
+        report=made,
+        content_sha256=revision.content_sha256,
+        model_version=made.model_version,
+        vector=(unit / np.linalg.norm(unit)).tolist(),
+    )
+    return track, made
+
+
+def at(degrees: float) -> np.ndarray:
+    vector = np.zeros(128)
+    vector[0], vector[1] = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return vector
+
+
+def test_nearest_first_and_never_itself():
+    artist = ArtistFactory()
+    mine, report = heard(artist, at(0))
+    far, _ = heard(artist, at(80))
+    near, _ = heard(artist, at(10))
+    found = selectors.similar_tracks(report, asker=artist, exclude=mine)
+    assert [hit.track for hit in found] == [near, far]
+    assert [hit.percentile for hit in found] == [50, 0]
+
+
+def test_another_artists_track_must_be_discoverable():
+    artist, other = ArtistFactory(), ArtistFactory()
+    mine, report = heard(artist, at(0))
+    heard(other, at(1))
+    public, _ = heard(other, at(5), discoverable=True)
+    found = selectors.similar_tracks(report, asker=artist, exclude=mine)
+    assert [(hit.track, hit.is_own) for hit in found] == [(public, False)]
+
+
+def test_only_the_current_version_of_a_track_is_found():
+    artist = ArtistFactory()
+    mine, report = heard(artist, at(0))
+    track, _ = heard(artist, at(3))
+    heard(artist, at(60), track=track, number=2)
+    (hit,) = selectors.similar_tracks(report, asker=artist, exclude=mine)
+    assert hit.revision.number == 2
+
+
+def test_other_model_versions_are_other_spaces():
+    artist = ArtistFactory()
+    mine, report = heard(artist, at(0))
+    heard(artist, at(1), model_version="test-0")
+    assert selectors.similar_tracks(report, asker=artist, exclude=mine) == []
+
+
+def test_ten_among_hundreds_that_may_not_be_seen_are_all_found():
+    """The filter comes after the index: without iterative scans most of these would be lost."""
+    artist, other = ArtistFactory(), ArtistFactory()
+    mine, report = heard(artist, at(0))
+    generator = np.random.default_rng(0)
+    for _ in range(150):
+        heard(other, at(0) + generator.normal(0, 0.01, 128))
+    own = {heard(artist, at(0) + generator.normal(0, 0.3, 128))[0] for _ in range(8)}
+    found = selectors.similar_tracks(report, asker=artist, exclude=mine)
+    assert {hit.track for hit in found} == own
+
+
+class TestReasons:
+    def test_what_is_shared_is_named(self):
+        found = selectors.reasons(document(), document())
+        assert found[:3] == ["same tempo, 120 BPM", "same key, A minor", "both heard as jazz"]
+
+    def test_double_time_is_named(self):
+        found = selectors.reasons(document(tempo={"bpm": 70.0}), document(tempo={"bpm": 141.0}))
+        assert "tempo at half or double time" in found
+
+    def test_nothing_in_common_gives_no_reasons(self):
+        other = document(
+            tempo={"bpm": 87.0},
+            key={"tonic": "C", "mode": "major"},
+            genre={"label": "metal"},
+            features={"energy": 1.0, "danceability": 0.0, "acousticness": 0.0, "valence": 0.0},
+        )
+        assert selectors.reasons(document(), other) == []
+
+    def test_missing_tempo_and_key_are_no_reason(self):
+        nothing = document(tempo={"bpm": None}, key={"tonic": None, "mode": None})
+        assert not any("tempo" in r or "key" in r for r in selectors.reasons(nothing, nothing))

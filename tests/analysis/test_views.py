@@ -1,0 +1,243 @@
+"""Pages of reports: who may see what, and what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from analysis import presentation, services
+from analysis.models import Job, JobState, Report
+from catalog.models import ShareLink
+from catalog.services import sharing
+from tests.factories import (
+    ArtistFactory,
+    JobFactory,
+    RevisionFactory,
+    TrackFactory,
+    UserFactory,
+    document,
+)
+
+
+@pytest.fixture(scope="module")
+def listened():
+    """The real report of a real song, made once."""
+    from analysis.listening import listen
+
+    spec = importlib.util.find_spec("immich_memories_music")
+    path = Path(spec.origin).parent / "tracks/happy/happy_acoustic_2.opus"
+    return path.read_bytes(), listen(path)
+
+
+@pytest.fixture
+def artist(db):
+    return ArtistFactory()
+
+
+def logged_in(artist) -> Client:
+    client = Client()
+    client.force_login(artist.user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def revision(artist, listened):
+    """A revision whose report stands, as the worker leaves it."""
+    content, found = listened
+    made = RevisionFactory(
+        track=TrackFactory(artist=artist, title="Lemon <b>Tree</b>"),
+        file=ContentFile(content, name="x"),
+        content_sha256=hashlib.sha256(content).hexdigest(),
+    )
+    services.request_listening([made.pk])
+    job = Job.objects.get()
+    job.ticket = uuid.uuid4()
+    job.state = JobState.RUNNING
+    job.started_at = timezone.now()
+    job.save()
+    for name, data in found.pictures.items():
+        services.default_storage.save(services.derived_name(job, name), ContentFile(data))
+    key = {
+        "content_sha256": made.content_sha256,
+        "stage": job.stage,
+        "model_version": job.model_version,
+    }
+    services._store_listening(job, key, found)
+    return made
+
+
+@pytest.fixture
+def link(revision):
+    return sharing.create_share_link(
+        revision.track,
+        label="press",
+        show_audio=False,
+        show_genre=True,
+        show_features=False,
+        show_mix=False,
+        valid_for=None,
+    )
+
+
+class TestReport:
+    def test_it_shows_what_was_measured(self, artist, revision):
+        page = logged_in(artist).get(revision.track.get_absolute_url())
+        text = page.content.decode()
+        doc = Report.objects.get().document
+        assert page.status_code == 200
+        assert "E major" in text
+        assert f"{doc['tempo']['bpm']:.0f}" in text
+        assert f"{doc['loudness']['integrated_lufs']:.1f}".replace("-", "−") in text
+        assert "Lemon &lt;b&gt;Tree&lt;/b&gt;" in text
+        assert "<b>Tree</b>" not in text
+
+    def test_another_target_is_judged_anew(self, artist, revision):
+        client = logged_in(artist)
+        url = revision.track.get_absolute_url()
+        metal = client.get(url, {"target": "metal"}).context["doc"]["mix"]
+        jazz = client.get(url, {"target": "jazz"}).context["doc"]["mix"]
+        assert (metal["genre"], jazz["genre"]) == ("metal", "jazz")
+        assert metal["bands"][0]["median"] != jazz["bands"][0]["median"]
+        unknown = client.get(url, {"target": "<script>"}).context["doc"]["mix"]
+        assert unknown == Report.objects.get().document["mix"]
+
+    def test_the_artists_default_target_is_used(self, artist, revision):
+        artist.default_genre = "metal"
+        artist.save()
+        page = logged_in(artist).get(revision.track.get_absolute_url())
+        assert page.context["target"] == "metal"
+
+    def test_pictures_and_json_are_served_to_the_owner(self, artist, revision):
+        client = logged_in(artist)
+        picture = client.get(reverse("derived_file", args=[revision.pk, "spectrogram.png"]))
+        assert picture["Content-Type"] == "image/png"
+        assert b"".join(picture.streaming_content).startswith(b"\x89PNG")
+        answer = client.get(reverse("report_json", args=[revision.track.pk])).json()
+        assert answer == Report.objects.get().document
+
+    def test_nothing_else_is_served_from_there(self, artist, revision):
+        for name in ("..%2F..%2Fsecret_key", "secret_key", "waveform.json.bak"):
+            url = f"/reports/{revision.pk}/{name}"
+            assert logged_in(artist).get(url).status_code == 404
+
+    def test_no_page_loads_anything_inline(self, artist, revision):
+        text = logged_in(artist).get(revision.track.get_absolute_url()).content.decode()
+        assert not re.search(r'<[^>]+\sstyle="', text)
+        assert not re.search(r"<script(?![^>]*(src=|application/json))", text)
+
+
+class TestWhoMaySee:
+    @pytest.mark.parametrize(
+        ("name", "key"),
+        [
+            ("track", "track"),
+            ("track_status", "track"),
+            ("report_json", "track"),
+            ("derived_file", "revision"),
+        ],
+    )
+    def test_another_artist_finds_nothing(self, revision, name, key):
+        args = [revision.track.pk] if key == "track" else [revision.pk, "heat.png"]
+        url = reverse(name, args=args)
+        assert logged_in(ArtistFactory()).get(url).status_code == 404
+        anonymous = Client().get(url)
+        assert anonymous.status_code == 302
+        assert reverse("account_login") in anonymous["Location"]
+
+    def test_a_discoverable_tracks_report_stays_the_owners(self, revision):
+        revision.track.discoverable = True
+        revision.track.save()
+        url = revision.track.get_absolute_url()
+        assert logged_in(ArtistFactory()).get(url).status_code == 404
+
+    def test_a_superuser_may(self, revision):
+        client = Client()
+        client.force_login(
+            UserFactory(is_superuser=True, is_staff=True),
+            backend="django.contrib.auth.backends.ModelBackend",
+        )
+        assert client.get(revision.track.get_absolute_url()).status_code == 200
+
+    def test_only_the_owner_retries(self, revision):
+        job = Job.objects.get()
+        Job.objects.update(state=JobState.FAILED)
+        url = reverse("job_retry", args=[job.pk])
+        assert logged_in(ArtistFactory()).post(url).status_code == 404
+        assert logged_in(revision.artist).get(url).status_code == 405
+        assert Job.objects.get().state == JobState.FAILED
+        assert logged_in(revision.artist).post(url).status_code == 302
+        assert Job.objects.get().state == JobState.QUEUED
+
+
+class TestProgress:
+    def test_place_and_message_are_shown(self, artist):
+        job = JobFactory(revision__track__artist=artist)
+        url = reverse("track_status", args=[job.revision.track.pk])
+        assert "Next in line" in logged_in(artist).get(url).content.decode()
+        Job.objects.update(state="running", percent=40, message="Hearing the genre")
+        text = logged_in(artist).get(url).content.decode()
+        assert "Hearing the genre" in text
+        assert 'value="40"' in text
+
+    def test_a_finished_job_reloads_the_page(self, artist):
+        job = JobFactory(revision__track__artist=artist, state=JobState.DONE)
+        answer = logged_in(artist).get(reverse("track_status", args=[job.revision.track.pk]))
+        assert answer["HX-Refresh"] == "true"
+
+    def test_a_failure_says_why_and_offers_a_retry(self, artist):
+        job = JobFactory(
+            revision__track__artist=artist, state=JobState.FAILED, reason="Only silence in it."
+        )
+        text = logged_in(artist).get(job.revision.track.get_absolute_url()).content.decode()
+        assert "Only silence in it." in text
+        assert reverse("job_retry", args=[job.pk]) in text
+
+    def test_without_javascript_a_waiting_page_reloads_itself(self, artist):
+        job = JobFactory(revision__track__artist=artist)
+        text = logged_in(artist).get(job.revision.track.get_absolute_url()).content.decode()
+        assert '<noscript><meta http-equiv="refresh"' in text
+
+
+class TestSharing:
+    def test_only_the_chosen_parts_are_shown(self, revision, link):
+        page = Client().get(reverse("shared", args=[link.token]))
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert set(page.context["doc"]) == {"file", "models", "genre"}
+        assert "LUFS" not in text
+        assert str(revision.pk) not in text, "the sound's address is not given away"
+
+    def test_files_follow_the_choice(self, link):
+        client = Client()
+        assert client.get(reverse("shared_file", args=[link.token, "heat.png"])).status_code == 200
+        peaks = reverse("shared_file", args=[link.token, "waveform.json"])
+        assert client.get(peaks).status_code == 404
+
+    def test_revoked_expired_and_made_up_links_are_gone(self, link):
+        client = Client()
+        assert client.get("/s/made-up/").status_code == 404
+        ShareLink.objects.update(expires_at=timezone.now())
+        assert client.get(reverse("shared", args=[link.token])).status_code == 404
+        ShareLink.objects.update(expires_at=None)
+        assert client.get(reverse("shared", args=[link.token])).status_code == 200
+        sharing.revoke_share_link(link)
+        assert client.get(reverse("shared", args=[link.token])).status_code == 404
+        assert client.get(reverse("shared_file", args=[link.token, "heat.png"])).status_code == 404
+
+    def test_search_engines_are_kept_out(self, link):
+        assert Client().get(reverse("shared", args=[link.token]))["X-Robots-Tag"] == "noindex"
+
+
+def test_sections_without_figures_are_not_an_error():
+    shared = presentation._shared_part(document(), ShareLink(show_mix=True, show_genre=False))
+    assert "mix" in shared
+    assert "genre" not in shared
