@@ -292,6 +292,6 @@ def _to_float32(frame: av.AudioFrame) -> npt.NDArray[np.float32]:
     if sound.dtype == np.uint8:
         return (sound.astype(np.float32) - 128.0) * np.float32(1 / 128)
     if sound.dtype.kind == "i":
-        scale = np.float32(1.0 / -float(np.iinfo(sound.dtype).min))
+        scale = np.float32(2.0 ** (1 - 8 * sound.dtype.itemsize))
         return sound.astype(np.float32) * scale
     return sound.astype(np.float32, copy=False)

@@ -125,7 +125,7 @@ def descriptors(
     return {
         "onset_strength": _log(moving.onset.mean()),
         "onset_contrast": _log(moving.onset.std()),
-        "low_onset_strength": _log(np.percentile(moving.low_onset, 95.0)),
+        "low_onset_strength": _log(float(np.percentile(moving.low_onset, 95.0))),
         "onset_rate": rhythm.onset_rate_hz,
         "noisiness": _log(moving.flat_all[loud].mean()),
         "high_share": _log(moving.high_share[loud].mean()) / np.log(10.0),

@@ -17,6 +17,7 @@ _FRAMES_PER_BLOCK = 128
 _LOWEST_HZ = 100.0
 _HIGHEST_HZ = 3_500.0
 _PEAK_FLOOR = 1e-3
+_CENTS = 100
 _OVERTONES = ((1, 1.0), (2, 0.6), (3, 0.36), (4, 0.216))
 
 # Albrecht & Shanahan, "The use of large corpora to train a new type of key-finding algorithm",
@@ -46,9 +47,10 @@ class Key:
 
 def key(mono: npt.NDArray[np.float32]) -> Key:
     """Key of a 22,050 Hz mono signal, shape (n_samples,)."""
-    pitches, weights = _spectral_peaks(mono)
-    if weights.size == 0 or weights.sum() <= 0:
+    weights = _pitch_histogram(mono)
+    if weights.sum() <= 0:
         return Key(None, None, 0.0, 0.0, 0.0, [0.0] * 12)
+    pitches = np.arange(weights.size) / _CENTS
     deviation = float(np.angle((weights * np.exp(2j * np.pi * pitches)).sum()) / (2 * np.pi))
     classes = chroma(pitches - deviation, weights)
     scores = profile_correlations(classes)
@@ -96,14 +98,14 @@ def chroma(pitches: Array, weights: Array) -> Array:
     return classes / classes.sum()
 
 
-def _spectral_peaks(mono: npt.NDArray[np.float32]) -> tuple[Array, Array]:
-    """MIDI pitch and amplitude of every spectral peak from 100 to 3,500 Hz in all frames."""
+def _pitch_histogram(mono: npt.NDArray[np.float32]) -> Array:
+    """Summed amplitude of the spectral peaks from 100 to 3,500 Hz, by MIDI pitch in cents."""
     window = np.hanning(_N_FFT + 1)[:-1].astype(np.float32)
     sound = mono if mono.size >= _N_FFT else np.pad(mono, (0, _N_FFT - mono.size))
     bin_hz = mel.SAMPLE_RATE / _N_FFT
     low, high = int(_LOWEST_HZ / bin_hz), int(_HIGHEST_HZ / bin_hz)
     starts = np.lib.stride_tricks.sliding_window_view(sound, _N_FFT)[::_HOP]
-    pitches, weights = [np.empty(0)], [np.empty(0)]
+    histogram = np.zeros(128 * _CENTS)
     for first in range(0, starts.shape[0], _FRAMES_PER_BLOCK):
         spectrum = scipy.fft.rfft(starts[first : first + _FRAMES_PER_BLOCK] * window, axis=1)
         magnitude = np.abs(spectrum[:, low - 1 : high + 2])
@@ -113,6 +115,6 @@ def _spectral_peaks(mono: npt.NDArray[np.float32]) -> tuple[Array, Array]:
         below, at, above = (np.log(side[peak] + 1e-12) for side in (left, middle, right))
         offset = np.clip(0.5 * (below - above) / np.minimum(below - 2 * at + above, -1e-9), -1, 1)
         hz = (low + np.nonzero(peak)[1] + offset) * bin_hz
-        pitches.append(69.0 + 12.0 * np.log2(hz / 440.0))
-        weights.append(middle[peak].astype(np.float64))
-    return np.concatenate(pitches), np.concatenate(weights)
+        cents = np.round(_CENTS * (69.0 + 12.0 * np.log2(hz / 440.0))).astype(np.int64)
+        histogram += np.bincount(cents, weights=middle[peak], minlength=histogram.size)
+    return histogram
