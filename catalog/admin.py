@@ -30,7 +30,7 @@ class NewUserForm(_LowerCaseEmail, UserCreationForm):
 class UserForm(_LowerCaseEmail, UserChangeForm):
     class Meta:
         model = User
-        fields = "__all__"  # noqa: DJ007 - the fieldsets of the admin choose
+        fields = "__all__"  # the fieldsets below choose
 
 
 @admin.register(User)

@@ -199,6 +199,6 @@ def artwork(dark: Colour, bright: Colour, *, seed: str) -> io.BytesIO:
         Image.new("RGB", amount.size, bright), Image.new("RGB", amount.size, dark), amount
     ).resize((ARTWORK_SIDE_PX, ARTWORK_SIDE_PX), Image.Resampling.BICUBIC)
     out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=1)
+    picture.save(out, "JPEG", quality=95)
     out.seek(0)
     return out

@@ -167,8 +167,9 @@ function problemOf(response) {
   }
 }
 
+/** In the same units as the server's own sizes. */
 function megabytes(bytes) {
-  return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes < 1024 ** 2 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
 }
 
 /** Start as many waiting files as there is room for. */
