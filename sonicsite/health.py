@@ -119,4 +119,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     """200 if every check passes, else 503; JSON with one word or phrase for each check."""
     checks = readiness()
     is_ready = all(outcome == "ok" for outcome in checks.values())
-    return JsonResponse({"ready": is_ready, "checks": checks}, status=200 if is_ready else 503)
+    answer = JsonResponse({"ready": is_ready, "checks": checks}, status=200 if is_ready else 503)
+    # Django would log an error for every 503, twice a second while the site starts.
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
