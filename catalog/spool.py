@@ -44,19 +44,23 @@ class Spool:
         """The right to write, until the block ends. Raises :class:`UploadBusy`."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         token = uuid.uuid4().hex
-        with self.holding_lease() as (holder, descriptor):
-            age_s = time.time() - os.fstat(descriptor).st_mtime
-            if holder and age_s < LEASE_SECONDS:
+        with self.holding_lease() as (holder, lease):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+            # The system frees this lock when its process dies, long before the lease runs out.
+            holder_lives = not _try_lock(descriptor)
+            age_s = time.time() - os.fstat(lease).st_mtime
+            if holder and holder_lives and age_s < LEASE_SECONDS:
+                os.close(descriptor)
                 raise UploadBusy
-            _write_token(descriptor, token)
-        writer = SpoolWriter(self, token)
+            _write_token(lease, token)
+        writer = SpoolWriter(self, token, descriptor)
         try:
             yield writer
         finally:
             writer.close()
-            with self.holding_lease() as (holder, descriptor):
+            with self.holding_lease() as (holder, lease):
                 if holder == token:
-                    _write_token(descriptor, "")
+                    _write_token(lease, "")
 
     @contextmanager
     def holding_lease(self) -> Iterator[tuple[str, int]]:
@@ -77,15 +81,14 @@ class Spool:
 class SpoolWriter:
     """Appends to a spool for as long as it holds the lease."""
 
-    def __init__(self, spool: Spool, token: str) -> None:
+    def __init__(self, spool: Spool, token: str, descriptor: int) -> None:
         self._spool = spool
         self._token = token
-        self._descriptor = -1
-        self.offset = 0
+        self._descriptor = descriptor
+        self.offset = -1
 
     def start_at(self, offset: int) -> None:
         """Go to byte ``offset``; what a killed request may have left behind it is dropped."""
-        self._descriptor = os.open(self._spool.path, os.O_WRONLY | os.O_CREAT, 0o600)
         os.ftruncate(self._descriptor, offset)
         self.offset = offset
 
@@ -104,15 +107,21 @@ class SpoolWriter:
     def sync(self) -> bool:
         """Make what was written last; False if the lease is lost and the offset no longer ours."""
         with self._spool.holding_lease() as (holder, _):
-            if holder != self._token or self._descriptor < 0:
+            if holder != self._token or self.offset < 0:
                 return False
             os.fdatasync(self._descriptor)
             return True
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        os.close(self._descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write_token(descriptor: int, token: str) -> None:

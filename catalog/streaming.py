@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -179,5 +180,5 @@ def _pieces_of_s3(
         return
     key = storage._normalize_name(name)  # type: ignore[attr-defined]
     answer = bucket.Object(key).get(Range=f"bytes={first}-{first + length - 1}")  # type: ignore[attr-defined]
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:  # its own context manager gives the bare stream
         yield from body.iter_chunks(PIECE_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from datetime import timedelta
 
 import pytest
@@ -195,3 +196,25 @@ def test_others_hear_only_the_newest_version(url, track, other, login, make_revi
     assert login(other).get(url).status_code == 404
     assert login(other).get(reverse("revision_audio", args=[newer.pk])).status_code == 200
     assert login(track.artist).get(url).status_code == 200
+
+
+def test_a_range_of_an_object_in_s3_fetches_only_that_range():
+    """django-storages alone would fetch the whole object before the first seek."""
+    from botocore.response import StreamingBody
+    from botocore.stub import Stubber
+    from storages.backends.s3 import S3Storage
+
+    from catalog.streaming import pieces
+
+    storage = S3Storage(
+        bucket_name="music", access_key="a", secret_key="b", region_name="eu-central-1"
+    )
+    content = bytes(range(200))
+    with Stubber(storage.connection.meta.client) as stub:
+        stub.add_response(
+            "get_object",
+            {"Body": StreamingBody(io.BytesIO(content[10:110]), 100)},
+            {"Bucket": "music", "Key": "audio/1/x", "Range": "bytes=10-109"},
+        )
+        assert b"".join(pieces(storage, "audio/1/x", first=10, length=100)) == content[10:110]
+        stub.assert_no_pending_responses()

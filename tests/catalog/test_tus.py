@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from datetime import timedelta
@@ -286,6 +290,29 @@ def test_a_silent_writer_loses_its_right_and_can_write_no_more(browser, monkeypa
         assert stale.sync() is False
     assert Spool(upload.pk).path.read_bytes() == b"b" * 50
     assert head(browser, url)["Upload-Offset"] == "50"
+
+
+def test_the_lease_of_a_dead_process_is_free_at_once(browser):
+    url = create(browser, 1000, filename="a.wav")["Location"]
+    spool = Spool(Upload.objects.get().pk)
+    script = textwrap.dedent("""
+        import os, signal, sys, uuid
+        from pathlib import Path
+        from django.conf import settings
+        settings.configure(UPLOAD_DIR=Path(sys.argv[1]))
+        from catalog.spool import Spool
+        with Spool(uuid.UUID(sys.argv[2])).writer() as writer:
+            writer.start_at(0)
+            writer.write(b"lost")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(spool.path.parent), spool.path.stem], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert spool.path.read_bytes() == b"lost"
+    assert patch(browser, url, b"x" * 10, 0).status_code == 204
+    assert spool.path.read_bytes() == b"x" * 10
 
 
 class Slow:
