@@ -84,21 +84,41 @@ def test_something_else_with_the_name_of_a_song(tmp_path, content):
 @pytest.mark.parametrize(
     "script",
     [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{target}\n#EXT-X-ENDLIST\n",
         "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{target}\n#EXT-X-ENDLIST\n",
         "ffconcat version 1.0\nfile '{target}'\n",
+        "ffconcat version 1.0\nfile {target}\n",
         "file '{target}'\n",
         "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
         "[playlist]\nFile1={target}\n",
         '<?xml version="1.0"?><MPD><Period><BaseURL>{target}</BaseURL></Period></MPD>',
     ],
-    ids=["hls", "ffconcat", "concat", "sdp", "pls", "dash"],
+    ids=["hls", "hls-file", "ffconcat", "ffconcat-plain", "concat", "sdp", "pls", "dash"],
 )
+@pytest.mark.parametrize("absolute", [True, False])
 @pytest.mark.parametrize("name", ["list.m3u8", "list.mp3", "list.ffconcat", "list.sdp"])
-def test_a_playlist_cannot_make_the_decoder_open_another_file(tmp_path, script, name):
-    target = write(tmp_path / "secret.wav", noise(3.0))
+def test_a_playlist_cannot_make_the_decoder_open_another_file(
+    tmp_path, monkeypatch, script, name, absolute
+):
+    monkeypatch.chdir(tmp_path)
+    target = encode(
+        tmp_path / "secret.aac", noise(3.0), codec="aac", container="adts", layout="stereo"
+    )
     path = tmp_path / name
-    path.write_text(script.format(target=target))
+    path.write_text(script.format(target=target if absolute else target.name))
     assert probed(path).code == "not_audio"
+
+
+def test_without_the_limits_a_playlist_would_open_another_file(tmp_path, monkeypatch):
+    """What the limits are for: FFmpeg alone follows this script to the other file."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "secret.wav", noise(3.0))
+    script = tmp_path / "song.mp3"
+    script.write_text("ffconcat version 1.0\nfile secret.wav\n")
+    with av.open(str(script)) as followed:
+        assert followed.format.name == "concat"
+        assert next(followed.decode(audio=0)).samples > 0
+    assert probed(script).code == "not_audio"
 
 
 def test_mov_references_to_other_files_are_not_followed(tmp_path):
