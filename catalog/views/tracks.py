@@ -44,7 +44,7 @@ def track_edit(request: ArtistRequest, track_id: UUID) -> HttpResponse:
                 return _row(request, track)
             messages.success(request, "The track is saved.")
             return redirect(track)
-    context = {"form": form, "track": track, "columns": 5 + len(_columns())}
+    context = {"form": form, "track": track, "columns": 6 + len(_columns())}
     template = "catalog/_library_row_form.html" if inline else "catalog/track_form.html"
     # htmx swaps only successful answers, and the errors belong into the row.
     status = 422 if form.errors and not inline else 200
