@@ -75,7 +75,7 @@ def document(**changes: object) -> dict[str, object]:
     return {
         "tempo": {"bpm": 120.0},
         "key": {"tonic": "A", "mode": "minor"},
-        "genre": {"label": "jazz", "confidence": 0.7},
+        "genre": {"label": "jazz", "confidence": 0.7, "decided": True},
         "features": {"energy": 0.5, "danceability": 0.5, "acousticness": 0.5, "valence": 0.5},
         "loudness": {"integrated_lufs": -14.0},
         "mix": {"genre": "jazz", "bands": [], "findings": []},

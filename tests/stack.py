@@ -58,7 +58,7 @@ class Stack:
     def start(self) -> None:
         """Start it; returns at once."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sonicsite.run"],
+            [sys.executable, "-m", "sonicsite.run", "--stop-with-parent"],
             cwd=BASE_DIR,
             env=self.env,
             stdout=self._output,
@@ -84,6 +84,8 @@ class Stack:
 
     def output(self) -> str:
         """What it has written to its terminal."""
+        if self._output.closed:
+            return "(it has been cleared away)"
         self._output.seek(0)
         return self._output.read()
 

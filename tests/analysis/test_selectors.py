@@ -85,6 +85,10 @@ class TestReasons:
         found = selectors.reasons(document(), document())
         assert found[:3] == ["same tempo, 120 BPM", "same key, A minor", "both heard as jazz"]
 
+    def test_a_genre_nobody_is_sure_of_is_no_reason(self):
+        unsure = document(genre={"label": "jazz", "decided": False})
+        assert "both heard as jazz" not in selectors.reasons(document(), unsure)
+
     def test_double_time_is_named(self):
         found = selectors.reasons(document(tempo={"bpm": 70.0}), document(tempo={"bpm": 141.0}))
         assert "tempo at half or double time" in found
@@ -93,7 +97,7 @@ class TestReasons:
         other = document(
             tempo={"bpm": 87.0},
             key={"tonic": "C", "mode": "major"},
-            genre={"label": "metal"},
+            genre={"label": "metal", "decided": True},
             features={"energy": 1.0, "danceability": 0.0, "acousticness": 0.0, "valence": 0.0},
         )
         assert selectors.reasons(document(), other) == []
