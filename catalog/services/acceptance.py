@@ -98,7 +98,7 @@ def _bytes_of(upload: Upload) -> Path:
     if spool.size_bytes == upload.length_bytes:
         return spool.path
     name = _stored_name(upload)
-    if isinstance(default_storage._wrapped, FileSystemStorage) and default_storage.exists(name):
+    if isinstance(default_storage, FileSystemStorage) and default_storage.exists(name):
         return Path(default_storage.path(name))
     raise FileRefused("lost", "The file got lost on the server. Upload it again.")
 
@@ -225,7 +225,9 @@ def _add_artwork(album: Album, cover: bytes) -> None:
 def _refuse(upload: Upload, refusal: FileRefused) -> None:
     upload.reason_code = refusal.code[:40]
     upload.reason = refusal.message[:500]
-    twin = Revision.objects.filter(pk=upload.revision_id).first()
+    twin = None
+    if upload.revision_id is not None:
+        twin = Revision.objects.filter(pk=upload.revision_id).first()
     _settle(upload, UploadState.REFUSED, twin)
 
 

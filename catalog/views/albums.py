@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 from uuid import UUID
 
 from django.contrib import messages
@@ -48,7 +49,7 @@ def album(request: ArtistRequest, album_id: UUID) -> HttpResponse:
     context = {
         "album": found,
         "tracks": tracks,
-        "total_s": sum(track.duration_s or 0.0 for track in tracks),  # type: ignore[attr-defined]
+        "total_s": fsum(track.duration_s or 0.0 for track in tracks),  # type: ignore[attr-defined]
     }
     return render(request, "catalog/album.html", context)
 

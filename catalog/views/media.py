@@ -50,7 +50,7 @@ def revision_audio(request: HttpRequest, revision_id: UUID) -> HttpResponseBase:
     return ranged_response(
         request,
         storage=revision.file.storage,
-        name=revision.file.name,
+        name=revision.file.name or "",
         content_type=media_type,
         etag=revision.content_sha256,
         last_modified=revision.created_at,

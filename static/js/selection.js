@@ -14,8 +14,8 @@ function refresh() {
   all.indeterminate = chosen > 0 && chosen < boxes().length;
   bar.querySelector("[data-selection-count]").textContent = chosen
     ? `${chosen} track${chosen === 1 ? "" : "s"} selected`
-    : "With the selected tracks:";
-  for (const button of bar.querySelectorAll("button")) button.disabled = chosen === 0;
+    : "";
+  bar.hidden = chosen === 0;
   const title = bar.querySelector("[data-new-album]");
   title.hidden = bar.elements.album.value !== "new";
 }
