@@ -13,6 +13,7 @@ _BIDI_CONTROLS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_DISC = re.compile(r"^(?:cd|dis[ck]|vol(?:ume)?)[\s._-]*\d{1,2}$", re.IGNORECASE)
 _TRACK_NUMBER = re.compile(
     r"""^(?:\d{1,2}-)?          # the disc: 1-03
         (?:(?P<marked>\d{1,3})\s*[-.)_]+\s*   # 3. Title, 03 - Title, 03_Title
@@ -47,9 +48,14 @@ def clean_filename(value: object) -> str:
 
 
 def clean_folder(value: object) -> str:
-    """The innermost folder of a dropped path, or nothing."""
-    name = clean_filename(value) if str(value).strip("/\\. ") else ""
-    return "" if name == UNTITLED else name
+    """The innermost folder of a dropped path, or nothing; ``Album/CD 2`` as ``Album CD 2``."""
+    folders = [clean_text(part) for part in str(value).replace("\\", "/").split("/")]
+    folders = [name for name in folders if name.strip(". ")]
+    if not folders:
+        return ""
+    if len(folders) > 1 and _DISC.match(folders[-1]):
+        return clean_text(f"{folders[-2]} {folders[-1]}")
+    return folders[-1]
 
 
 def title_and_number(filename: str) -> tuple[str, int | None]:

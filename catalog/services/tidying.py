@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.db.models import F
 from django.utils import timezone
 
+from catalog.form_uploads import FORM_FILE_SUFFIX
 from catalog.models import Album, Artist, Revision, Upload, UploadState
 from catalog.services.acceptance import complete_upload
 from catalog.spool import Spool
@@ -82,7 +83,7 @@ def _drop_expired() -> int:
 
 
 def _remove_spooled_orphans() -> int:
-    """Parts of uploads that are over or unknown, and old leases."""
+    """Parts of uploads that are over or unknown, old leases, and what killed forms left."""
     folder = Path(settings.UPLOAD_DIR)
     if not folder.is_dir():
         return 0
@@ -97,6 +98,15 @@ def _remove_spooled_orphans() -> int:
     for path in files:
         if _as_uuid(path.stem) not in live:
             removed += path.suffix == ".part"
+            path.unlink(missing_ok=True)
+    oldest = (timezone.now() - ORPHAN_AFTER).timestamp()
+    for path in folder.glob(f"*{FORM_FILE_SUFFIX}"):
+        try:
+            old = path.stat().st_mtime < oldest
+        except FileNotFoundError:  # its form ended in this moment
+            continue
+        if old:
+            removed += 1
             path.unlink(missing_ok=True)
     return removed
 
@@ -115,7 +125,11 @@ def _remove_stored_orphans() -> int:
     for name in [*_stored("audio"), *_stored("pictures")]:
         if name in named or name.rpartition("/")[2] in checking:
             continue
-        if default_storage.get_modified_time(name) < before:
+        try:
+            old = default_storage.get_modified_time(name) < before
+        except OSError:  # deleted in this moment
+            continue
+        if old:
             logger.info("removing %s, which belongs to nothing", name)
             default_storage.delete(name)
             removed += 1

@@ -165,6 +165,10 @@ def test_tidying(artist, track, tmp_path, settings, capsys):
     Upload.objects.filter(pk=stuck.pk).update(updated_at=now - timedelta(minutes=11))
     stray = settings.UPLOAD_DIR / "7a6f8c1e-0000-4000-8000-000000000000.part"
     stray.write_bytes(b"x")
+    old_form, new_form = settings.UPLOAD_DIR / "a.form", settings.UPLOAD_DIR / "b.form"
+    for form in (old_form, new_form):
+        form.write_bytes(b"x")
+    age(old_form, 25)
     media = settings.MEDIA_ROOT
     orphan, fresh = media / "audio" / "99" / "orphan", media / "audio" / "99" / "fresh"
     orphan.parent.mkdir(parents=True)
@@ -176,13 +180,14 @@ def test_tidying(artist, track, tmp_path, settings, capsys):
     call_command("tidy_uploads")
 
     out = capsys.readouterr().out
-    assert "1 uploads finished, 1 expired, 1 parts and 1 stored files removed" in out
+    assert "1 uploads finished, 1 expired, 2 parts and 1 stored files removed" in out
     assert Upload.objects.get(pk=stuck.pk).state == UploadState.ACCEPTED
     assert Upload.objects.get(pk=expired.pk).state == UploadState.CANCELLED
     assert Upload.objects.get(pk=live.pk).state == UploadState.RECEIVING
     assert Spool(live.pk).path.read_bytes() == b"12345"
     assert not Spool(expired.pk).path.exists()
     assert not stray.exists()
+    assert (old_form.exists(), new_form.exists()) == (False, True)
     assert not orphan.exists()
     assert fresh.exists()
     assert track.revisions.get().file.storage.exists(track.revisions.get().file.name)

@@ -51,6 +51,9 @@ def test_file_names(name, clean):
 
 def test_folders_and_text():
     assert clean_folder("Music/Blue Album/") == "Blue Album"
+    assert clean_folder("Music\\Blue Album\\CD 2") == "Blue Album CD 2"
+    assert clean_folder("CD1") == "CD1"
+    assert clean_folder("a/" + "x" * 400) == "x" * 300
     assert clean_folder("") == clean_folder("../..") == clean_folder("/") == ""
     assert clean_text("  a \x00 b\u2028c  ", 4) == "a b"
     assert clean_text("e\u0301") == "é"
