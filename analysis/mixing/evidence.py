@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from analysis.sound.measure import SoundMeasurements
 from analysis.sound.spectrum import BandLevel
+
+if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
+    from analysis.sound.measure import SoundMeasurements
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from analysis.mixing import level_checks, stereo_checks, tonal
 from analysis.mixing.evidence import Evidence
 from analysis.mixing.findings import CHECKS, SEVERITY_RANK, BandVerdict, Case, Finding
 from analysis.mixing.targets import GenreTarget, Targets, aligned_levels_db
-from analysis.sound.measure import SoundMeasurements
 from analysis.sound.spectrum import BandLevel
+
+if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
+    from analysis.sound.measure import SoundMeasurements
 
 MOST_FINDINGS = 7
 CHECK_MODULES = (tonal, level_checks, stereo_checks)
