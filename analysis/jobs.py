@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Avg, Count, F, Q, QuerySet
 from django.utils import timezone
@@ -29,6 +30,8 @@ _LOCK_NUMBER = {Stage.LISTEN: 7_301, Stage.SEPARATE: 7_302, Stage.VOICE: 7_303}
 # touches it must end somewhere.
 MAX_LOSSES = 6
 _HANDED_OUT_LOST_AFTER = timedelta(seconds=120)
+HOUSEKEEPING_EVERY_SECONDS = 600
+_HOUSEKEEPING_KEY = "analysis.housekeeping"
 
 _FAIR_ORDER = """
     SELECT id FROM (
@@ -203,6 +206,8 @@ def requeue_lost() -> int:
 def tick() -> Tick:
     """One round of the watchdog: take back what was lost, hand out what waits."""
     requeued = requeue_lost()
+    if cache.add(_HOUSEKEEPING_KEY, True, HOUSEKEEPING_EVERY_SECONDS):
+        async_task("analysis.tasks.housekeeping", cluster="listen", save=False)
     dispatched = sum(dispatch(stage) for stage in Stage.values)
     return Tick(requeued=requeued, dispatched=dispatched)
 

@@ -131,7 +131,7 @@ def reasons(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
         found.append("tempo at half or double time")
     if key_name(one["key"]) and key_name(one["key"]) == key_name(other["key"]):
         found.append(f"same key, {key_name(other['key'])}")
-    decided = one["genre"]["decided"] and other["genre"]["decided"]
+    decided = one["genre"].get("decided") and other["genre"].get("decided")
     if decided and one["genre"]["label"] == other["genre"]["label"]:
         found.append(f"both heard as {other['genre']['label']}")
     for name in ("energy", "acousticness", "danceability", "valence"):

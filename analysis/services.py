@@ -11,6 +11,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from analysis import jobs
@@ -26,6 +28,7 @@ from analysis.models import Embedding, Job, JobState, Report, Stage
 from analysis.sound.decode import UndecodableAudio
 from analysis.versions import listen_version
 from catalog.models import Revision
+from catalog.services import tidy_uploads
 from sonicsite.logs import job_id as log_job_id
 
 if TYPE_CHECKING:
@@ -109,6 +112,17 @@ def _fresh_start() -> dict[str, Any]:
         "queued_at": timezone.now(),
         "finished_at": None,
     }
+
+
+def housekeeping() -> int:
+    """Finish or drop what crashes left of uploads, and ask for the listening of revisions whose
+    announcement was lost; returns how many those were."""
+    tidy_uploads()
+    jobs_of_it = Job.objects.filter(revision=OuterRef("pk"), stage=Stage.LISTEN)
+    settled = timezone.now() - timedelta(seconds=60)
+    forgotten = Revision.objects.filter(~Exists(jobs_of_it), created_at__lt=settled)
+    ids = list(forgotten.values_list("pk", flat=True)[:1_000])
+    return request_listening(ids) if ids else 0
 
 
 # --- Doing ----------------------------------------------------------------------------------------

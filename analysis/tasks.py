@@ -7,6 +7,11 @@ import uuid
 from analysis import services
 
 
+def housekeeping() -> None:
+    """Clean up after crashes; harmless at any time."""
+    services.housekeeping()
+
+
 def run_job(job_id: str, ticket: str) -> None:
     """Do one job, if its ticket is still good."""
     services.run(uuid.UUID(job_id), uuid.UUID(ticket))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from django.utils import timezone
 from analysis import jobs, services
 from analysis.models import Embedding, Job, JobState, Report, Stage
 from catalog import signals
+from catalog.models import Revision
 from tests.factories import RevisionFactory, TrackFactory
 
 pytestmark = pytest.mark.django_db
@@ -195,6 +197,14 @@ class TestAsking:
         revision = RevisionFactory()
         signals.revision_added.send(sender=type(revision), revision=revision)
         assert Job.objects.get().revision == revision
+
+    def test_a_revision_whose_announcement_was_lost_is_found(self):
+        forgotten, fresh = RevisionFactory(), RevisionFactory()
+        long_ago = timezone.now() - timedelta(minutes=5)
+        Revision.objects.filter(pk=forgotten.pk).update(created_at=long_ago)
+        assert services.housekeeping() == 1
+        assert [job.revision for job in Job.objects.all()] == [forgotten]
+        assert fresh.jobs.count() == 0
 
     def test_only_failed_jobs_are_retried(self):
         revision = RevisionFactory()

@@ -34,6 +34,8 @@ def test_no_evidence_is_said():
     assert "no single region" in sentence("jazz", None, familiar=True)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (72.4, "1:12"), (59.6, "1:00"), (3_661, "1:01:01")])
+@pytest.mark.parametrize(
+XX, "0:00"), (72.4, "1:12"), (59.6, "1:00"), (3_661, "1:01:01")]
+)
 def test_clock(seconds, text):
     assert clock(seconds) == text
