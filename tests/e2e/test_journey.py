@@ -64,7 +64,10 @@ def no_overflow(page: Page):
 
 
 @pytest.mark.parametrize(
-    "context", [{}, {"viewport": {"width": 360, "height": 740}}], indirect=True, ids=["wide", "phone"]
+    "context",
+    [{}, {"viewport": {"width": 360, "height": 740}}],
+    indirect=True,
+    ids=["wide", "phone"],
 )
 def test_from_sign_up_to_similar_tracks(
     context: BrowserContext, page: Page, live_site: Stack, no_overflow

@@ -35,7 +35,7 @@ def test_no_evidence_is_said():
 
 
 @pytest.mark.parametrize(
-XX, "0:00"), (72.4, "1:12"), (59.6, "1:00"), (3_661, "1:01:01")]
+    ("seconds", "text"), [(0, "0:00"), (72.4, "1:12"), (59.6, "1:00"), (3_661, "1:01:01")]
 )
 def test_clock(seconds, text):
     assert clock(seconds) == text

@@ -1,5 +1,7 @@
 """The network, Grad-CAM and the loaded ears."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -68,7 +70,7 @@ def test_answer_is_a_distribution_and_repeatable(ears, mel):
 def test_course_covers_the_whole_track_without_gaps(ears, mel):
     course = ears.hear(mel).course
     assert course[0].start_s == 0.0
-    for before, after in zip(course, course[1:], strict=False):
+    for before, after in pairwise(course):
         assert before.end_s == after.start_s
     assert course[-1].end_s == pytest.approx(258 * 1709 / 22050)
 
