@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest
 
 from catalog import services
@@ -24,6 +25,11 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> Any:
         form.cleaned_data["email"] = form.cleaned_data.get("email", "").lower()
         return super().save_user(request, user, form, commit)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Mail speaks in the product's name; without this it would sign with the host's."""
+        site = {"name": settings.SITE_NAME, "domain": settings.SITE_NAME}
+        super().send_mail(template_prefix, email, {"current_site": site, **context})
 
 
 class ArtistSignupForm(forms.Form):

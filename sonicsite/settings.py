@@ -198,6 +198,7 @@ ACCOUNT_EMAIL_VERIFICATION = os.environ.get(
 )
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_ADAPTER = "catalog.accounts.AccountAdapter"
 # Counted in the cache, which all processes share; "key" is the e-mail address.
 ACCOUNT_RATE_LIMITS = {

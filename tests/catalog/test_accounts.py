@@ -167,3 +167,11 @@ def test_the_admin_opens_for_every_model_and_shows_no_hash(login, make_artist, t
     assert User.objects.filter(email="new@example.com", role="partner").exists()
     twice = browser.post(reverse("admin:catalog_user_add"), {**form, "email": "NEW@example.com"})
     assert twice.status_code == 200
+
+
+def test_mail_speaks_in_the_products_name(client, mailoutbox):
+    sign_up(client, "cleo@example.com")
+    (message,) = mailoutbox
+    assert "Hello from Sonic Vision Pro!" in message.body
+    assert "http://testserver/accounts/confirm-email/" in message.body
+    assert "testserver" not in message.subject
