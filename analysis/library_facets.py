@@ -83,7 +83,7 @@ def register() -> None:
                 report_confidence=_newest_report("genre_confidence"),
             ),
             choices=_genres,
-            filter=lambda tracks, value: tracks.filter(report_genre=value),
+            filter=lambda tracks, value: tracks.filter(Q(report_genre=value)),
             sort_field="report_genre",
             cell_template="analysis/cells/genre.html",
         )
@@ -105,7 +105,7 @@ def register() -> None:
             label="Key",
             annotate=lambda tracks: tracks.annotate(report_key=_newest_report("key")),
             choices=_keys,
-            filter=lambda tracks, value: tracks.filter(report_key=value),
+            filter=lambda tracks, value: tracks.filter(Q(report_key=value)),
             sort_field="report_key",
             cell_template="analysis/cells/key.html",
         )
@@ -127,7 +127,7 @@ def register() -> None:
             label="Report",
             annotate=lambda tracks: tracks.annotate(job_state=_newest_job("state")),
             choices=lambda _artist: [(str(v), str(label)) for v, label in JobState.choices],
-            filter=lambda tracks, value: tracks.filter(job_state=value),
+            filter=lambda tracks, value: tracks.filter(Q(job_state=value)),
             sort_field="job_state",
             cell_template="analysis/cells/state.html",
             attach=_attach_jobs,

@@ -38,7 +38,8 @@ def _at_most(values: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.fl
     if values.shape[1] <= columns:
         return values
     edges = np.linspace(0, values.shape[1], columns + 1).astype(int)
-    return np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
+    means = np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
+    return means.astype(np.float32)
 
 
 def _png(image: Image.Image) -> bytes:

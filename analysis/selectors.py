@@ -103,15 +103,15 @@ def similar_tracks(
             revisions[revision.content_sha256] = revision
     return [
         SimilarTrack(
-            track=revision.track,
-            revision=revision,
+            track=held.track,
+            revision=held,
             report=embedding.report,
             percentile=_percentile(embedding.distance, sample),
             reasons=reasons(report.document, embedding.report.document),
-            is_own=asker is not None and revision.artist_id == asker.pk,
+            is_own=asker is not None and held.artist_id == asker.pk,
         )
         for embedding in nearest
-        if (revision := revisions.get(embedding.content_sha256)) is not None
+        if (held := revisions.get(embedding.content_sha256)) is not None
     ]
 
 

@@ -203,7 +203,9 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
     with transaction.atomic():
         jobs.finish(job)
         report, _ = Report.objects.update_or_create(
-            **key,
+            content_sha256=key["content_sha256"],
+            stage=key["stage"],
+            model_version=key["model_version"],
             defaults={
                 "document": document,
                 "genre": document["genre"]["label"],
@@ -235,15 +237,15 @@ def local_copy(revision: Revision) -> Iterator[Path]:
 
     Raises FileNotFoundError if the storage has lost it.
     """
-    storage = revision.file.storage
-    if not storage.exists(revision.file.name):
-        raise FileNotFoundError(revision.file.name)
+    storage, name = revision.file.storage, str(revision.file.name)
+    if not storage.exists(name):
+        raise FileNotFoundError(name)
     try:
-        path = Path(storage.path(revision.file.name))
+        path = Path(storage.path(name))
     except NotImplementedError:
         with (
             tempfile.NamedTemporaryFile(prefix="svp-") as copy,
-            storage.open(revision.file.name, "rb") as source,
+            storage.open(name, "rb") as source,
         ):
             shutil.copyfileobj(source, copy, 1 << 20)
             copy.flush()

@@ -9,77 +9,188 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalog', '0001_initial'),
+        ("catalog", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Report',
+            name="Report",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('content_sha256', models.CharField(max_length=64)),
-                ('stage', models.CharField(choices=[('listen', 'Listening'), ('separate', 'Stems'), ('voice', 'Voice')], max_length=16)),
-                ('model_version', models.CharField(max_length=64)),
-                ('document', models.JSONField()),
-                ('genre', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('genre_confidence', models.FloatField(blank=True, null=True)),
-                ('tempo_bpm', models.FloatField(blank=True, null=True)),
-                ('key', models.CharField(blank=True, max_length=16)),
-                ('integrated_lufs', models.FloatField(blank=True, null=True)),
-                ('energy', models.FloatField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("content_sha256", models.CharField(max_length=64)),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("listen", "Listening"),
+                            ("separate", "Stems"),
+                            ("voice", "Voice"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("model_version", models.CharField(max_length=64)),
+                ("document", models.JSONField()),
+                ("genre", models.CharField(blank=True, db_index=True, max_length=64)),
+                ("genre_confidence", models.FloatField(blank=True, null=True)),
+                ("tempo_bpm", models.FloatField(blank=True, null=True)),
+                ("key", models.CharField(blank=True, max_length=16)),
+                ("integrated_lufs", models.FloatField(blank=True, null=True)),
+                ("energy", models.FloatField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('content_sha256', 'stage', 'model_version'), name='report_once_per_content')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("content_sha256", "stage", "model_version"),
+                        name="report_once_per_content",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('stage', models.CharField(choices=[('listen', 'Listening'), ('separate', 'Stems'), ('voice', 'Voice')], max_length=16)),
-                ('model_version', models.CharField(max_length=64)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=16)),
-                ('percent', models.PositiveSmallIntegerField(default=0)),
-                ('message', models.CharField(blank=True, max_length=200)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('losses', models.PositiveSmallIntegerField(default=0, help_text='How often its worker vanished in the middle of it.')),
-                ('reason_code', models.CharField(blank=True, max_length=40)),
-                ('reason', models.CharField(blank=True, help_text='Why it failed, for people.', max_length=500)),
-                ('detail', models.TextField(blank=True, help_text='Why it failed, for staff: the traceback.')),
-                ('afresh', models.BooleanField(default=False, help_text='Do it again even if a report of this version exists.')),
-                ('priority', models.SmallIntegerField(default=0, help_text='Higher runs first.')),
-                ('ticket', models.UUIDField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField(auto_now_add=True)),
-                ('dispatched_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('run_seconds', models.FloatField(blank=True, null=True)),
-                ('artist', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='catalog.artist')),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='catalog.revision')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("listen", "Listening"),
+                            ("separate", "Stems"),
+                            ("voice", "Voice"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("model_version", models.CharField(max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("percent", models.PositiveSmallIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=200)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                (
+                    "losses",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="How often its worker vanished in the middle of it."
+                    ),
+                ),
+                ("reason_code", models.CharField(blank=True, max_length=40)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it failed, for people.", max_length=500
+                    ),
+                ),
+                (
+                    "detail",
+                    models.TextField(
+                        blank=True, help_text="Why it failed, for staff: the traceback."
+                    ),
+                ),
+                (
+                    "afresh",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Do it again even if a report of this version exists.",
+                    ),
+                ),
+                ("priority", models.SmallIntegerField(default=0, help_text="Higher runs first.")),
+                ("ticket", models.UUIDField(blank=True, null=True)),
+                ("queued_at", models.DateTimeField(auto_now_add=True)),
+                ("dispatched_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("run_seconds", models.FloatField(blank=True, null=True)),
+                (
+                    "artist",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="jobs",
+                        to="catalog.artist",
+                    ),
+                ),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="jobs",
+                        to="catalog.revision",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('queued_at',),
-                'indexes': [models.Index(fields=['state', 'stage', 'queued_at'], name='analysis_jo_state_dcf5b0_idx'), models.Index(fields=['artist', 'state'], name='analysis_jo_artist__b16835_idx')],
-                'constraints': [models.UniqueConstraint(fields=('revision', 'stage', 'model_version'), name='job_once_per_stage_and_version')],
+                "ordering": ("queued_at",),
+                "indexes": [
+                    models.Index(
+                        fields=["state", "stage", "queued_at"], name="analysis_jo_state_dcf5b0_idx"
+                    ),
+                    models.Index(fields=["artist", "state"], name="analysis_jo_artist__b16835_idx"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("revision", "stage", "model_version"),
+                        name="job_once_per_stage_and_version",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Embedding',
+            name="Embedding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('content_sha256', models.CharField(db_index=True, max_length=64)),
-                ('model_version', models.CharField(db_index=True, max_length=64)),
-                ('vector', pgvector.django.halfvec.HalfVectorField(dimensions=128)),
-                ('report', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='embedding', to='analysis.report')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("content_sha256", models.CharField(db_index=True, max_length=64)),
+                ("model_version", models.CharField(db_index=True, max_length=64)),
+                ("vector", pgvector.django.halfvec.HalfVectorField(dimensions=128)),
+                (
+                    "report",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="embedding",
+                        to="analysis.report",
+                    ),
+                ),
             ],
             options={
-                'indexes': [pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['vector'], m=16, name='embedding_vector_hnsw', opclasses=['halfvec_cosine_ops'])],
+                "indexes": [
+                    pgvector.django.indexes.HnswIndex(
+                        ef_construction=64,
+                        fields=["vector"],
+                        m=16,
+                        name="embedding_vector_hnsw",
+                        opclasses=["halfvec_cosine_ops"],
+                    )
+                ],
             },
         ),
     ]

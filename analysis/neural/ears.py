@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from analysis.neural.familiarity import Familiarity
-from analysis.neural.listener import WINDOW_COLUMNS, ListeningNetwork, scale_mel
+from analysis.neural.listener import WINDOW_COLUMNS, ListeningNetwork, scale_mel, to_channels_last
 from analysis.neural.weights import Weights, find
 from analysis.neural.windows import at_least_one_window, cut, stitch, window_starts
 from analysis.sound.mel import COLUMNS_PER_SECOND
@@ -71,7 +71,8 @@ class Ears:
         self.familiarity = Familiarity(**known)
         self.network = ListeningNetwork(len(self.labels))
         self.network.load_state_dict(tensors, assign=True)
-        self.network.eval().to(memory_format=torch.channels_last)
+        self.network.eval()
+        to_channels_last(self.network)
         self.network.requires_grad_(False)
 
     def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:

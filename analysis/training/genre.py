@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.neural.listener import ListeningNetwork, scale_mel
+from analysis.neural.listener import ListeningNetwork, scale_mel, to_channels_last
 from analysis.neural.windows import at_least_one_window, cut, window_starts
 from analysis.training.augment import Augmentation, mixup, random_window
 from analysis.training.datasets import MelCorpus
@@ -82,7 +82,8 @@ def train_trunk(
     where = pick_device(device)
     run_dir.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    network = ListeningNetwork(len(corpus.names)).to(where, memory_format=torch.channels_last)
+    network = ListeningNetwork(len(corpus.names)).to(where)
+    to_channels_last(network)
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -182,5 +183,5 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float) -> Non
     """Exponential moving average of the weights; running statistics are copied."""
     for kept, new in zip(average.parameters(), network.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
-    for kept, new in zip(average.buffers(), network.buffers(), strict=True):
-        kept.copy_(new)
+    for statistic, current in zip(average.buffers(), network.buffers(), strict=True):
+        statistic.copy_(current)

@@ -47,9 +47,9 @@ class Command(BaseCommand):
             self._table("listening stage", ours)
             if not options["no_baseline"]:
                 theirs = in_process(librosa_baseline, song, 1, options["threads"])
-                self._table("librosa's plain functions (less work: no network, no pictures)", theirs)
-                ratio = statistics.median(theirs["total"]) / statistics.median(ours["total"])
-                self.stdout.write(f"\nratio      the stage takes 1/{ratio:.1f} of the baseline's time")
+                self._table("librosa's plain functions (no network, no pictures)", theirs)
+                ratio = statistics.median(ours["total"]) / statistics.median(theirs["total"])
+                self.stdout.write(f"\nratio      {ratio:.2f} of the baseline's time")
 
     def _table(self, title: str, result: dict[str, Any]) -> None:
         self.stdout.write(f"\n{title}")
