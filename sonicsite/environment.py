@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -47,8 +49,22 @@ def data_dir(base_dir: Path) -> Path:
     return Path(os.environ.get("DATA_DIR") or base_dir / ".data").resolve()
 
 
+def secrets_dir(directory: Path) -> Path:
+    """Where secrets made at the first run are kept: ``DATA_DIR`` if somebody chose one, else the
+    user's configuration folder, so that nothing secret ever stands inside the source tree."""
+    if os.environ.get("DATA_DIR"):
+        return directory
+    configuration = os.environ.get("XDG_CONFIG_HOME")
+    try:
+        base = Path(configuration) if configuration else Path.home() / ".config"
+        (base / "sonic-vision-pro").mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # no home, or one that cannot be written
+        return directory
+    return base / "sonic-vision-pro"
+
+
 def secret_key(directory: Path) -> str:
-    """``SECRET_KEY``, or one made at the first run and kept in ``DATA_DIR`` with mode 600."""
+    """``SECRET_KEY``, or one made at the first run and kept in ``directory`` with mode 600."""
     given = os.environ.get("SECRET_KEY")
     if given:
         return given
@@ -58,14 +74,13 @@ def secret_key(directory: Path) -> str:
     except FileNotFoundError:
         pass
     directory.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was first
-        return path.read_text()
-    key = secrets.token_urlsafe(64)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key)
-    return key
+    # Written whole under another name first: whoever finds the key, finds all of it.
+    with tempfile.NamedTemporaryFile("w", dir=directory, prefix=".secret_key-") as file:
+        file.write(secrets.token_urlsafe(64))
+        file.flush()
+        with suppress(FileExistsError):  # another process was first
+            os.link(file.name, path)
+    return path.read_text()
 
 
 def embedded_url_file(directory: Path) -> Path:

@@ -9,7 +9,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sonicsite.environment import data_dir, database_config, flag, number, secret_key, words
+from sonicsite.environment import (
+    data_dir,
+    database_config,
+    flag,
+    number,
+    secret_key,
+    secrets_dir,
+    words,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_dir(BASE_DIR)
@@ -18,7 +26,7 @@ DEBUG = flag("DEBUG", False)
 # Production means: somebody set DATABASE_URL and serves real people over HTTPS.
 PRODUCTION = flag("PRODUCTION", "DATABASE_URL" in os.environ)
 HTTPS = flag("HTTPS", PRODUCTION)
-SECRET_KEY = secret_key(DATA_DIR)
+SECRET_KEY = secret_key(secrets_dir(DATA_DIR))
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", "")
 SITE_NAME = "Sonic Vision Pro"

@@ -161,6 +161,16 @@ def test_foreign_host_is_refused(client):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
+def test_no_secret_is_made_inside_the_tree(tmp_path, monkeypatch):
+    from sonicsite.environment import secrets_dir
+
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert secrets_dir(tmp_path / "tree" / ".data") == tmp_path / "config" / "sonic-vision-pro"
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "chosen"))
+    assert secrets_dir(tmp_path / "chosen") == tmp_path / "chosen"
+
+
 def test_secret_key_is_made_once_and_private(tmp_path, monkeypatch):
     from sonicsite.environment import secret_key
 
