@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "sonicsite.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "sonicsite.limits.RequestLimitMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -250,6 +251,10 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # How many proxies of our own add to X-Forwarded-For: the client's address is the one before them.
 ALLAUTH_TRUSTED_PROXY_COUNT = number("TRUSTED_PROXIES", 1 if BEHIND_PROXY else 0)
+
+# For each client address and web process; log-ins and uploads have stricter limits of their own.
+REQUESTS_PER_SECOND = number("REQUESTS_PER_SECOND", 20)
+REQUEST_BURST = number("REQUEST_BURST", 600)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
