@@ -96,15 +96,23 @@ def mel_power(mono: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
     filters = mel_filterbank()
     n_frames = 1 + mono.size // HOP_LENGTH
-    padded = np.pad(mono.astype(np.float32, copy=False), (N_FFT // 2, N_FFT // 2 + HOP_LENGTH))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH][:n_frames]
     mel = np.empty((N_MELS, n_frames), dtype=np.float32)
     for start in range(0, n_frames, _FRAMES_PER_BLOCK):
-        block = frames[start : start + _FRAMES_PER_BLOCK] * window
+        block = _frames(mono, start, min(_FRAMES_PER_BLOCK, n_frames - start)) * window
         spectrum = scipy.fft.rfft(block, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         mel[:, start : start + block.shape[0]] = filters @ power.T
     return mel
+
+
+def _frames(mono: npt.NDArray[np.float32], first: int, count: int) -> npt.NDArray[np.float32]:
+    """Frames (count, 2048) from frame ``first`` on; what lies outside of the signal is zero."""
+    begin = first * HOP_LENGTH - N_FFT // 2
+    end = begin + (count - 1) * HOP_LENGTH + N_FFT
+    piece = mono[max(0, begin) : end].astype(np.float32, copy=False)
+    if begin < 0 or end > mono.size:
+        piece = np.pad(piece, (max(0, -begin), max(0, end - mono.size)))
+    return np.lib.stride_tricks.sliding_window_view(piece, N_FFT)[::HOP_LENGTH]
 
 
 def mel_to_uint8(power: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
