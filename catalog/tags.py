@@ -11,13 +11,15 @@ import binascii
 import logging
 import re
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NoReturn
 
 import mutagen
+import mutagen.id3._frames
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
@@ -26,7 +28,7 @@ from catalog.names import clean_text
 
 logger = logging.getLogger(__name__)
 
-MAX_TAG_BLOCK_BYTES = 32 * 1024 * 1024
+MAX_TAG_BYTES = 32 * 1024 * 1024
 
 _ISRC = re.compile(r"^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$")
 _ID3_NAMES = {
@@ -90,14 +92,46 @@ class Tags:
         return {name: value for name, value in found.items() if value}
 
 
+class _NoInflation:
+    """Stands in for ``zlib`` where mutagen reads ID3 frames. Compressed ones, which hardly anybody
+    writes, count as broken: mutagen would inflate a megabyte of them into gigabytes."""
+
+    error = zlib.error
+
+    @staticmethod
+    def decompress(data: bytes) -> NoReturn:
+        raise zlib.error("compressed frames are not read")
+
+
+mutagen.id3._frames.zlib = _NoInflation  # type: ignore[assignment]
+
+
+class _TagSource:
+    """A file of which mutagen may read ``MAX_TAG_BYTES`` altogether, whatever sizes it is told."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = MAX_TAG_BYTES
+        self.name = ""
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        at = self._file.tell()
+        rest = self._file.seek(0, 2) - at
+        self._file.seek(at)
+        size = max(0, rest if size < 0 else min(size, rest))
+        if size > self._left:
+            raise OSError(f"more than {MAX_TAG_BYTES} bytes of tags")
+        self._left -= size
+        return self._file.read(size)
+
+
 def read_tags(path: Path) -> Tags:
     """Tags of the sound file at ``path``: ID3 (also in WAV and AIFF), Vorbis comments, MP4."""
-    if _id3_size_bytes(path) > MAX_TAG_BLOCK_BYTES:
-        logger.info("tags of more than %d bytes were not read", MAX_TAG_BLOCK_BYTES)
-        return Tags()
     try:
         with path.open("rb") as file:
-            audio = mutagen.File(file)
+            audio = mutagen.File(_TagSource(file))
             return _from(audio) if audio is not None and audio.tags is not None else Tags()
     # mutagen leaves its own exceptions behind on some broken files.
     except (
@@ -123,17 +157,6 @@ def normal_isrc(value: str) -> str:
     """``US-S1Z-99-00001`` as ``USS1Z9900001``; empty if it is not an ISRC (ISO 3901)."""
     code = re.sub(r"[\s-]", "", value).upper()
     return code if _ISRC.match(code) else ""
-
-
-def _id3_size_bytes(path: Path) -> int:
-    with path.open("rb") as file:
-        head = file.read(10)
-    if len(head) < 10 or head[:3] != b"ID3":
-        return 0
-    size = 0
-    for byte in head[6:10]:
-        size = (size << 7) | (byte & 0x7F)
-    return size
 
 
 def _from(audio: Any) -> Tags:

@@ -1,6 +1,6 @@
 """Open a file of unknown kind as sound, and read off what it says about itself.
 
-FFmpeg is handed an open file object and never sees a name or address. It may use only the
+FFmpeg is handed an open file object and never sees a name, an address or a tag. It may use only the
 demuxers and decoders listed here, and it may not open a second file or an address, so that
 playlists and concatenation scripts cannot make it read something else.
 """
@@ -17,6 +17,7 @@ import av.error
 import av.logging
 
 from analysis.sound import containers, refusals
+from analysis.sound.tagless import TaglessFile
 
 _DEMUXERS = "wav,w64,aiff,flac,mp3,ogg,aac,mov,caf"
 _DECODERS = frozenset(
@@ -32,23 +33,6 @@ _USUAL_LAYOUTS = {
 _READ_BUFFER_BYTES = 1 << 18
 
 av.logging.set_level(None)
-
-
-class _Nameless:
-    """A read-only view of a file that hides its name, so that only the content decides."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.name = ""
-        self.read = file.read
-        self.seek = file.seek
-        self.tell = file.tell
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
 
 def _refuse_second_file(url: str, flags: int, options: dict[str, str]) -> NoReturn:
@@ -77,9 +61,10 @@ def open_container(file: BinaryIO) -> Any:
     file.seek(0)
     if containers.looks_like_video(head):
         raise refusals.video()
+    sound = TaglessFile(file)
     try:
-        return av.open(
-            _Nameless(file),
+        container = av.open(
+            sound,
             mode="r",
             container_options={
                 "format_whitelist": _DEMUXERS,
@@ -94,6 +79,8 @@ def open_container(file: BinaryIO) -> Any:
         if containers.looks_like_audio(head):
             raise refusals.broken() from error
         raise refusals.not_audio() from error
+    sound.hides_tags = container.format.name == "aac"
+    return container
 
 
 def audio_stream(container: Any) -> Any:
