@@ -39,6 +39,8 @@ PORT = 5432
 # A Unix socket's path has 108 bytes with the final NUL; PostgreSQL adds "/.s.PGSQL.5432".
 LONGEST_SOCKET_DIR = 107 - len("/.s.PGSQL.5432.lock")
 START_SECONDS = 300  # crash recovery of a large database may take minutes
+CONNECT_SECONDS = 5
+SILENT_SECONDS = 30  # a server that neither answers nor recovers for this long hangs
 STOP_SECONDS = 30
 SHARED_MEMORY_NEEDED = 512 * 1024 * 1024
 
@@ -79,6 +81,13 @@ def stop(data_dir: Path) -> None:
 def is_alive(data_dir: Path) -> bool:
     """Whether the server's main process runs."""
     return _postmaster(data_dir.resolve() / "postgres") is not None
+
+
+def is_well(data_dir: Path) -> bool:
+    """Whether the server answers, or is busy recovering from a crash."""
+    directory = data_dir.resolve() / "postgres"
+    sockets = _sockets_in_use(directory)
+    return bool(sockets and _answers(sockets)) or _is_recovering(directory)
 
 
 @contextmanager
@@ -225,22 +234,44 @@ def _adopt(directory: Path) -> str | None:
     pid = _postmaster(directory)
     if pid is None:
         return None
-    sockets = ""
-    deadline = time.monotonic() + START_SECONDS
-    while _postmaster(directory) == pid and time.monotonic() < deadline:
-        lines = (directory / "postmaster.pid").read_text().split("\n")
-        sockets = lines[4].strip() if len(lines) > 4 else ""
+    good_until = time.monotonic() + SILENT_SECONDS
+    while _postmaster(directory) == pid and time.monotonic() < good_until:
+        sockets = _sockets_in_use(directory)
         if sockets and _answers(sockets):
             log.info("adopted the running database server, process %s", pid)
             return sockets
+        if _is_recovering(directory):
+            good_until = time.monotonic() + SILENT_SECONDS
         time.sleep(0.1)
-    return None  # it ended while we looked: start a new one
+    return None  # it ended while we looked, or hangs: start a new one
+
+
+def _sockets_in_use(directory: Path) -> str:
+    """Socket folder that the running server has noted in its lock file; empty if it has not."""
+    try:
+        lines = (directory / "postmaster.pid").read_text().split("\n")
+    except FileNotFoundError:
+        return ""
+    return lines[4].strip() if len(lines) > 4 else ""
+
+
+def _is_recovering(directory: Path) -> bool:
+    """Whether the server replays its log after a crash, which may take minutes."""
+    for pid in _processes_of(directory):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"postgres: startup" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return True
+    return False
 
 
 def _answers(sockets: str) -> bool:
     try:
         with psycopg.connect(
-            host=sockets, port=PORT, user=SUPERUSER, dbname="postgres", connect_timeout=5
+            host=sockets,
+            port=PORT,
+            user=SUPERUSER,
+            dbname="postgres",
+            connect_timeout=CONNECT_SECONDS,
         ):
             return True
     except psycopg.OperationalError:
@@ -251,6 +282,9 @@ def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path, durabl
     """Start a server and wait until it answers; returns its socket folder."""
     _end_leftovers(directory)
     sockets = _socket_dir(directory, owner)
+    # What is left of a killed server: like the lock file, it may name an unrelated process by now.
+    for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+        Path(sockets, name).unlink(missing_ok=True)
     log_path = data_dir / "logs" / "postgres.log"
     settings = {
         "listen_addresses": "",
@@ -327,12 +361,15 @@ def _temporary_socket_dir(directory: Path, owner: Owner) -> Path:
 
 
 def _end_leftovers(directory: Path) -> None:
-    """After the main process was killed: end what it left behind, and its lock file."""
+    """End what a killed main process left behind, or one that hangs, and its lock file."""
     if not wait_until(lambda: not _processes_of(directory), 2.0):
         for pid in _processes_of(directory):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not _processes_of(directory), 5.0)
+    child = _started_here.get(directory)
+    if child is not None:
+        child.poll()  # reaps it
     # Its pid may belong to an unrelated process by now, which PostgreSQL would respect.
     (directory / "postmaster.pid").unlink(missing_ok=True)
 

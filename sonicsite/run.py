@@ -35,6 +35,7 @@ from sonicsite.processes import (
 BASE_DIR = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 12.0
 CHECK_EVERY_SECONDS = 0.5
+DATABASE_CHECK_SECONDS = 10.0
 COMPLAIN_AFTER_SECONDS = 60.0
 # Every process of a run carries its data folder in this variable, so that none can be overlooked.
 MARK = "SONIC_VISION_RUN"
@@ -123,6 +124,7 @@ class Run:
         self.directory = directory
         self.stop = stop
         self.embedded = not os.environ.get("DATABASE_URL")
+        self._look_at_database_after = 0.0
         self.env = {
             **os.environ,
             MARK: str(directory),
@@ -166,8 +168,14 @@ class Run:
     def keep_database(self) -> None:
         """Bring the embedded server back if it died."""
         if embedded_postgres.is_alive(self.directory):
-            return
-        say("The database stopped unexpectedly; starting it again.")
+            if time.monotonic() < self._look_at_database_after:
+                return
+            self._look_at_database_after = time.monotonic() + DATABASE_CHECK_SECONDS
+            if embedded_postgres.is_well(self.directory):
+                return
+            # Adopting gives it half a minute to answer, then puts a new one in its place.
+        else:
+            say("The database stopped unexpectedly; starting it again.")
         try:
             self.env["EMBEDDED_DATABASE_URL"] = embedded_postgres.ensure_running(self.directory)
         except embedded_postgres.EmbeddedPostgresError as error:

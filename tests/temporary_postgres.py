@@ -17,9 +17,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from sonicsite import embedded_postgres
 
 PREFIX = "svp-test-"
+_directory: Path | None = None
 _NEW_SECONDS = 60.0
 
 
@@ -40,6 +43,7 @@ def clear_leftovers() -> None:
 
 def start() -> None:
     """Start a server, point the settings at it, and take it away at exit."""
+    global _directory
     clear_leftovers()
     held = ExitStack()
     owner = os.getpid()
@@ -49,12 +53,20 @@ def start() -> None:
             held.close()
 
     atexit.register(close)
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    directory = _directory = Path(tempfile.mkdtemp(prefix=PREFIX))
     held.callback(shutil.rmtree, directory, ignore_errors=True)
     url = held.enter_context(embedded_postgres.in_use(directory, durable=False))
     os.environ["EMBEDDED_DATABASE_URL"] = url
     os.environ["DATA_DIR"] = str(directory / "data")
     (directory / "data" / "static").mkdir(parents=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the tests' folders beside the server's: pytest's usual place is closed to all other
+    users again whenever another test run starts, also to the one that a database runs as."""
+    if _directory is not None and config.option.basetemp is None:
+        config.option.basetemp = str(_directory / "tmp")
 
 
 def _interrupt(number: int, frame: object) -> None:

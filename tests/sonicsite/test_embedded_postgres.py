@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -138,7 +139,8 @@ def test_starts_after_its_processes_were_killed(data_dir, sig):
     main = embedded_postgres._postmaster(directory)
     for pid in embedded_postgres._processes_of(directory):
         if pid != main:
-            os.kill(pid, sig)
+            with suppress(ProcessLookupError):  # the main process ends the others by itself
+                os.kill(pid, sig)
     os.kill(main, signal.SIGKILL)
     with in_use(data_dir) as url:
         assert ask(url, "SELECT count(*) FROM kept") == 1
@@ -147,7 +149,10 @@ def test_starts_after_its_processes_were_killed(data_dir, sig):
 
 
 def test_lock_file_that_names_an_unrelated_process_is_no_obstacle(data_dir):
-    (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir}/postgres\n")
+    directory = data_dir.resolve() / "postgres"
+    (directory / "postmaster.pid").write_text(f"{os.getpid()}\n{directory}\n")
+    sockets = Path(embedded_postgres._socket_dir(directory, owner_for(directory)))
+    (sockets / ".s.PGSQL.5432.lock").write_text(f"{os.getpid()}\n{directory}\n")
     assert not embedded_postgres.is_alive(data_dir)
     with in_use(data_dir) as url:
         assert ask(url, "SELECT 1") == 1
@@ -223,3 +228,17 @@ class TestUsers:
         (common / "postgres").mkdir()
         said = as_user(65_534, lambda: str(owner_for(common / "postgres")))
         assert "belongs to root: run as that user or as root" in said
+
+
+def test_server_that_hangs_is_replaced(data_dir, monkeypatch):
+    monkeypatch.setattr(embedded_postgres, "SILENT_SECONDS", 1)
+    ensure_running(data_dir)
+    assert embedded_postgres.is_well(data_dir)
+    directory = data_dir.resolve() / "postgres"
+    hung = embedded_postgres._postmaster(directory)
+    monkeypatch.setattr(embedded_postgres, "CONNECT_SECONDS", 1)
+    os.kill(hung, signal.SIGSTOP)
+    assert not embedded_postgres.is_well(data_dir)
+    with in_use(data_dir) as url:
+        assert ask(url, "SELECT count(*) FROM kept") == 1
+        assert embedded_postgres._postmaster(directory) != hung
