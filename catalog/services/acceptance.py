@@ -10,7 +10,7 @@ from pathlib import Path
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from catalog import selectors
@@ -43,10 +43,16 @@ def complete_upload(upload: Upload) -> Upload:
 
     Never raises for what is wrong with the file: the upload's ``state``, ``reason_code`` and
     ``reason`` say what came of it. May run again after a crash at any point: the revision has the
-    upload's id, and so its file's name is known beforehand.
+    upload's id, and so its file's name is known beforehand. Of several callers at once only one
+    does the work; for the others the state stays ``checking``.
+
+    Raises Upload.DoesNotExist if the track that the file was for has been deleted meanwhile.
     """
+    # Whoever took up the check before has changed ``updated_at``.
     claimed = Upload.objects.filter(
-        pk=upload.pk, state__in=[UploadState.RECEIVING, UploadState.CHECKING]
+        Q(state=UploadState.RECEIVING)
+        | Q(state=UploadState.CHECKING, updated_at=upload.updated_at),
+        pk=upload.pk,
     ).update(state=UploadState.CHECKING, updated_at=timezone.now())
     upload.refresh_from_db()
     if not claimed:
@@ -109,8 +115,8 @@ def _stored_name(upload: Upload) -> str:
 
 def _store(upload: Upload, path: Path) -> str:
     name = _stored_name(upload)
-    if path != Spool(upload.pk).path:
-        return name
+    if Spool(upload.pk).size_bytes != upload.length_bytes:
+        return name  # moved there already, before a crash or by another check
     if default_storage.exists(name):  # the rest of a copy that a crash cut short
         default_storage.delete(name)
     with _SpooledFile(path) as file:
@@ -121,6 +127,7 @@ def _refuse_duplicate(upload: Upload, sha256: str) -> None:
     twin = (
         Revision.objects.select_related("track")
         .filter(artist=upload.artist_id, content_sha256=sha256)
+        .exclude(pk=upload.pk)
         .first()
     )
     if twin is not None:
@@ -143,6 +150,10 @@ def _make_revision(
         .select_related("user")
         .get(pk=upload.artist_id)
     )
+    # A check that was taken for dead may have ended after all.
+    made = Revision.objects.filter(pk=upload.pk).first()
+    if made is not None:
+        return made
     _refuse_duplicate(upload, sha256)
     refusal = quota_refusal(artist, upload.length_bytes, arriving_bytes=0)
     if refusal is not None:

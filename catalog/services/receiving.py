@@ -108,7 +108,10 @@ def receive(upload: Upload, *, offset: int, source: ByteSource, size_bytes: int)
     """
     spool = Spool(upload.pk)
     with spool.writer() as writer:
-        upload.refresh_from_db()
+        try:
+            upload.refresh_from_db()
+        except Upload.DoesNotExist as error:  # deleted together with the track it was for
+            raise UploadOver from error
         if upload.state != UploadState.RECEIVING or upload.expires_at <= timezone.now():
             raise UploadOver
         if offset != received_bytes(upload):
@@ -140,10 +143,20 @@ def receive(upload: Upload, *, offset: int, source: ByteSource, size_bytes: int)
             ) from error
         finally:
             if writer.sync():
-                upload.offset_bytes = writer.offset
-                upload.expires_at = _expiry()
-                upload.save(update_fields=["offset_bytes", "expires_at", "updated_at"])
+                _record_progress(upload, writer.offset)
     return upload
+
+
+def _record_progress(upload: Upload, offset_bytes: int) -> None:
+    """Write down how far an upload came; its row may be gone with the track it was for."""
+    upload.offset_bytes = offset_bytes
+    upload.expires_at = _expiry()
+    upload.updated_at = timezone.now()
+    Upload.objects.filter(pk=upload.pk).update(
+        offset_bytes=upload.offset_bytes,
+        expires_at=upload.expires_at,
+        updated_at=upload.updated_at,
+    )
 
 
 def received_bytes(upload: Upload) -> int:

@@ -57,7 +57,10 @@ def _finish_stuck() -> int:
     )
     count = 0
     for upload in stuck:
-        complete_upload(upload)
+        try:
+            complete_upload(upload)
+        except Upload.DoesNotExist:  # deleted in this moment
+            continue
         count += 1
     return count
 
@@ -129,7 +132,8 @@ def _remove_stored_orphans() -> int:
             old = default_storage.get_modified_time(name) < before
         except OSError:  # deleted in this moment
             continue
-        if old:
+        # Asked once more, because a check may have ended since the names were read.
+        if old and not Revision.objects.filter(file=name).exists():
             logger.info("removing %s, which belongs to nothing", name)
             default_storage.delete(name)
             removed += 1

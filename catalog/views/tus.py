@@ -50,7 +50,7 @@ def _tus(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response = _checked(view, request, *args, **kwargs)
         except _Problem as problem:
             response = _problem_response(problem)
-        except Http404:
+        except (Http404, Upload.DoesNotExist):  # the row goes with the track that it was for
             response = _problem_response(_Problem(404, "unknown", "There is no such upload."))
         response["Tus-Resumable"] = TUS_VERSION
         patch_vary_headers(response, ["Cookie"])

@@ -119,16 +119,18 @@ def _take(
 ) -> bool:
     file.flush()
     try:
-        row: Upload = services.adopt_file(
+        row = services.adopt_file(
             artist=artist,
             path=Path(file.temporary_file_path()),
             filename=file.name or "",
             track=track,
             album=album,
         )
+        return services.complete_upload(row).state == UploadState.ACCEPTED
     except FileRefused:  # kept as a row, which the page lists
         return False
-    return services.complete_upload(row).state == UploadState.ACCEPTED
+    except Upload.DoesNotExist:  # the track that it was for has just been deleted
+        return False
 
 
 def _record_too_large(artist: Artist, name: str, size_bytes: int) -> None:

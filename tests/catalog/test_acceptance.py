@@ -16,7 +16,7 @@ from mutagen.id3 import APIC, TALB, TCOM, TDRC, TIT2, TRCK, TSRC
 from mutagen.wave import WAVE
 from PIL import Image
 
-from catalog import services
+from catalog import probing, services
 from catalog.models import Album, Revision, Track, Upload, UploadState
 from catalog.signals import revision_added
 from catalog.spool import Spool
@@ -294,6 +294,54 @@ def test_completing_again_after_a_crash_makes_the_same_revision(artist, tmp_path
         assert file.read() == wav_bytes()
     assert services.complete_upload(done).state == UploadState.ACCEPTED
     assert Revision.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_checked_twice_at_the_same_moment_is_accepted_once(make_artist, tmp_path):
+    artist = make_artist("ann")
+    path = tmp_path / "x"
+    path.write_bytes(wav_bytes())
+    upload = services.adopt_file(artist=artist, path=path, filename="x.wav")
+    rows = [Upload.objects.get(pk=upload.pk) for _ in range(4)]
+    together = threading.Barrier(len(rows))
+
+    def complete(row: Upload) -> None:
+        try:
+            together.wait(10)
+            services.complete_upload(row)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=complete, args=(row,)) for row in rows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    upload.refresh_from_db()
+    assert (upload.state, upload.reason) == (UploadState.ACCEPTED, "")
+    with default_storage.open(Revision.objects.get().file.name) as file:
+        assert file.read() == wav_bytes()
+
+
+def test_a_check_taken_for_dead_that_ends_after_all_loses_nothing(artist, tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(wav_bytes())
+    upload = services.adopt_file(artist=artist, path=path, filename="x.wav")
+    second: list[Upload] = []
+
+    def overtaken(path):
+        """While this check lingers, another one takes the upload up and ends."""
+        probed = probing.probe(path)
+        if not second:
+            second.append(Upload.objects.get(pk=upload.pk))
+            services.complete_upload(second[0])
+        return probed
+
+    monkeypatch.setattr("catalog.services.acceptance.probe", overtaken)
+    services.complete_upload(upload)
+    assert second[0].state == upload.state == UploadState.ACCEPTED
+    with default_storage.open(Revision.objects.get().file.name) as file:
+        assert file.read() == wav_bytes()
 
 
 def test_a_version_for_a_track_that_was_deleted_meanwhile(artist, track, tmp_path):

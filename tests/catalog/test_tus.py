@@ -427,6 +427,32 @@ def test_a_revision_is_added_to_the_track_it_is_for(browser, track):
     assert track.revisions.first().original_name == "mix2.wav"
 
 
+def test_a_track_deleted_while_a_version_of_it_arrives(browser, track, monkeypatch):
+    data = wav_bytes(hz=660)
+    url = create(browser, len(data), filename="v2.wav", track=str(track.pk))["Location"]
+    receive = services.receive
+
+    def deleted_meanwhile(*args, **kwargs):
+        services.delete_track(track)
+        return receive(*args, **kwargs)
+
+    monkeypatch.setattr(services, "receive", deleted_meanwhile)
+    assert patch(browser, url, data, 0).status_code == 410
+
+
+def test_a_track_deleted_with_the_last_byte_of_a_version_of_it(browser, track, monkeypatch):
+    data = wav_bytes(hz=660)
+    url = create(browser, len(data), filename="v2.wav", track=str(track.pk))["Location"]
+    complete = services.complete_upload
+
+    def deleted_meanwhile(upload):
+        services.delete_track(track)
+        return complete(upload)
+
+    monkeypatch.setattr(services, "complete_upload", deleted_meanwhile)
+    assert patch(browser, url, data, 0).status_code == 404
+
+
 def test_receiving_renews_the_time_to_live(browser):
     url = create(browser, 1000, filename="a.wav")["Location"]
     soon = timezone.now() + timedelta(minutes=1)
