@@ -65,15 +65,17 @@ def update_profile(
     artist.auto_separate = auto_separate
     artist.auto_voice = auto_voice
     artist.full_clean()
-    replace_picture(artist, "picture", picture, remove=remove_picture)
-    artist.save()
+    with transaction.atomic():
+        replace_picture(artist, "picture", picture, remove=remove_picture)
+        artist.save()
     return artist
 
 
 def replace_picture(
     instance: object, field: str, picture: BinaryIO | None, *, remove: bool = False
 ) -> None:
-    """Set or remove a picture without saving the row; the old file goes once that is committed."""
+    """Set or remove a picture without saving the row, which the caller does in one transaction: the
+    old file goes once that is committed."""
     file = getattr(instance, field)
     old_name, storage = file.name, file.storage
     if picture is not None:

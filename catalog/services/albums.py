@@ -45,8 +45,9 @@ def update_album(
     album.title = clean_text(title)
     album.release_date = release_date
     album.full_clean()
-    replace_picture(album, "artwork", artwork, remove=remove_artwork)
-    album.save()
+    with transaction.atomic():
+        replace_picture(album, "artwork", artwork, remove=remove_artwork)
+        album.save()
     return album
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import DatabaseError
 from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
@@ -143,6 +144,21 @@ def test_replacing_a_picture_removes_the_old_one(artist):
     assert stored() == [album.artwork.name] != [old]
     services.update_album(album, title="x", release_date=None, remove_artwork=True)
     assert stored() == []
+
+
+def test_a_picture_stays_when_its_replacement_cannot_be_saved(artist, monkeypatch):
+    album = services.create_album(artist=artist, title="x", artwork=picture())
+    old = album.artwork.name
+
+    def fail(*args, **kwargs):
+        raise DatabaseError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Album, "save", fail)
+        with pytest.raises(DatabaseError):
+            services.update_album(album, title="x", release_date=None, artwork=picture())
+    assert Album.objects.get(pk=album.pk).artwork.name == old
+    assert default_storage.exists(old)
 
 
 def age(path, hours: float) -> None:
