@@ -115,9 +115,14 @@ def _fresh_start() -> dict[str, Any]:
 
 
 def housekeeping() -> int:
-    """Finish or drop what crashes left of uploads, and ask for the listening of revisions whose
-    announcement was lost; returns how many those were."""
+    """Finish or drop what crashes left of uploads, remove reports that outlived their last
+    revision, and ask for the listening of revisions whose announcement was lost; returns how many
+    those were."""
     tidy_uploads()
+    owners = Revision.objects.filter(content_sha256=OuterRef("content_sha256"))
+    unowned = Report.objects.filter(~Exists(owners)).values_list("content_sha256", flat=True)
+    for content_sha256 in set(unowned[:1_000]):
+        remove_derived_if_unowned(content_sha256)
     jobs_of_it = Job.objects.filter(revision=OuterRef("pk"), stage=Stage.LISTEN)
     settled = timezone.now() - timedelta(seconds=60)
     forgotten = Revision.objects.filter(~Exists(jobs_of_it), created_at__lt=settled)

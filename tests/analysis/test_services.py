@@ -20,7 +20,7 @@ from analysis import jobs, services
 from analysis.models import Embedding, Job, JobState, Report, Stage
 from catalog import signals
 from catalog.models import Revision
-from tests.factories import RevisionFactory, TrackFactory
+from tests.factories import ReportFactory, RevisionFactory, TrackFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -222,6 +222,21 @@ class TestRemoving:
         revision.delete()
         signals.revision_removed.send(sender=type(revision), content_sha256=sha256)
         assert not Report.objects.exists()
+        assert not Embedding.objects.exists()
+        assert derived_files(sha256) == []
+
+    def test_what_a_crash_left_of_a_removed_file_is_found(self, song, monkeypatch):
+        removed, kept = revision_with(song), revision_with(b"another song")
+        services.request_listening([removed.pk])
+        run_next(removed)
+        ReportFactory(content_sha256=kept.content_sha256)
+        sha256 = removed.content_sha256
+        # The process dies after the commit and before the announcement.
+        monkeypatch.setattr(signals.revision_removed, "send_robust", lambda *args, **kwargs: [])
+        removed.delete()
+        assert derived_files(sha256) != []
+        services.housekeeping()
+        assert [report.content_sha256 for report in Report.objects.all()] == [kept.content_sha256]
         assert not Embedding.objects.exists()
         assert derived_files(sha256) == []
 
