@@ -112,7 +112,8 @@ class Item {
     const problem = problemOf(response);
     if (status === 429) {
       const seconds = Number(response.getHeader("Retry-After")) || 60;
-      this.show("waiting", `${problem.detail} Goes on in ${Math.ceil(seconds / 60)} min.`);
+      const wait = seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+      this.show("waiting", `${problem.detail ?? "Too many requests at once."} Goes on in ${wait}.`);
       this.pausedUntil = Date.now() + seconds * 1000;
       setTimeout(pump, seconds * 1000 + 100);
       return;
