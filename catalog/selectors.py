@@ -176,6 +176,11 @@ def arriving_bytes(artist: Artist) -> int:
     return under_way.aggregate(total=Sum("length_bytes"))["total"] or 0
 
 
+def free_bytes(artist: Artist) -> int:
+    """Bytes that an artist may still upload, beside what is under way."""
+    return max(0, quota_bytes(artist) - used_bytes(artist) - arriving_bytes(artist))
+
+
 def albums_of(artist: Artist) -> QuerySet[Album]:
     """An artist's albums in their order, with ``track_count``."""
     return artist.albums.annotate(track_count=Count("tracks")).order_by("position", "created_at")

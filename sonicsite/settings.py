@@ -144,6 +144,10 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA_DIR / "media"
 UPLOAD_DIR = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR = None
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "catalog.form_uploads.PictureUploadHandler",
+]
 FILE_UPLOAD_PERMISSIONS = 0o600
 
 S3_BUCKET = os.environ.get("S3_BUCKET", "")

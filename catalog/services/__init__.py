@@ -25,8 +25,11 @@ from catalog.services.receiving import (
     adopt_file,
     cancel_upload,
     create_upload,
+    over_quota,
     receive,
     received_bytes,
+    refuse_upload,
+    too_large,
 )
 from catalog.services.sharing import count_view, create_share_link, revoke_share_link
 from catalog.services.tidying import Tidied, tidy_uploads
@@ -65,11 +68,14 @@ __all__ = [
     "move_tracks",
     "order_albums",
     "order_tracks",
+    "over_quota",
     "reanalyse_tracks",
     "receive",
     "received_bytes",
+    "refuse_upload",
     "revoke_share_link",
     "tidy_uploads",
+    "too_large",
     "update_album",
     "update_profile",
     "update_track",

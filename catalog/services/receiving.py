@@ -73,6 +73,10 @@ def create_upload(
         upload page shows it after a reload.
     """
     _check_rate(artist)
+    refusal = _early_refusal(artist, length_bytes)
+    if refusal is not None:
+        _keep_refusal(artist, filename, length_bytes, refusal)
+        raise refusal
     upload = Upload(
         artist=artist,
         filename=clean_filename(filename),
@@ -82,15 +86,31 @@ def create_upload(
         album=album,
         expires_at=_expiry(),
     )
-    refusal = _early_refusal(artist, length_bytes)
-    if refusal is not None:
-        upload.state = UploadState.REFUSED
-        upload.reason_code, upload.reason = refusal.code, refusal.message
     upload.full_clean()
     upload.save()
-    if refusal is not None:
-        raise refusal
     return upload
+
+
+def refuse_upload(
+    *, artist: Artist, filename: str, length_bytes: int, refusal: FileRefused
+) -> None:
+    """Keep the refusal of a file that was not read to its end. Raises TooManyUploads."""
+    _check_rate(artist)
+    _keep_refusal(artist, filename, length_bytes, refusal)
+
+
+def _keep_refusal(artist: Artist, filename: str, length_bytes: int, refusal: FileRefused) -> None:
+    upload = Upload(
+        artist=artist,
+        filename=clean_filename(filename),
+        length_bytes=length_bytes,
+        state=UploadState.REFUSED,
+        reason_code=refusal.code,
+        reason=refusal.message,
+        expires_at=_expiry(),
+    )
+    upload.full_clean()
+    upload.save()
 
 
 def receive(upload: Upload, *, offset: int, source: ByteSource, size_bytes: int) -> Upload:
@@ -217,25 +237,35 @@ def _early_refusal(artist: Artist, length_bytes: int) -> FileRefused | None:
     if length_bytes == 0:
         return FileRefused("empty", "The file is empty (0 bytes). Export or upload it again.")
     if length_bytes > settings.UPLOAD_MAX_BYTES:
-        return FileRefused(
-            "too_large",
-            f"The file has {filesizeformat(length_bytes)}; at most "
-            f"{filesizeformat(settings.UPLOAD_MAX_BYTES)} are accepted. "
-            "Export it as FLAC or at a lower sample rate.",
-        )
+        return too_large(length_bytes)
     return quota_refusal(artist, length_bytes, arriving_bytes=selectors.arriving_bytes(artist))
 
 
 def quota_refusal(artist: Artist, length_bytes: int, *, arriving_bytes: int) -> FileRefused | None:
     """Why ``length_bytes`` more do not fit into the artist's storage; None if they do."""
-    quota = selectors.quota_bytes(artist)
     used = selectors.used_bytes(artist)
-    if used + arriving_bytes + length_bytes <= quota:
+    if used + arriving_bytes + length_bytes <= selectors.quota_bytes(artist):
         return None
+    return over_quota(artist)
+
+
+def too_large(length_bytes: int) -> FileRefused:
+    """The refusal of a file above the site's limit."""
+    return FileRefused(
+        "too_large",
+        f"The file has {filesizeformat(length_bytes)}; at most "
+        f"{filesizeformat(settings.UPLOAD_MAX_BYTES)} are accepted. "
+        "Export it as FLAC or at a lower sample rate.",
+    )
+
+
+def over_quota(artist: Artist) -> FileRefused:
+    """The refusal of a file for which the artist's storage has no room."""
     return FileRefused(
         "over_quota",
-        f"There is no room for this file: {filesizeformat(used)} of your "
-        f"{filesizeformat(quota)} are used. Delete tracks or versions you no longer need.",
+        f"There is no room for this file: {filesizeformat(selectors.used_bytes(artist))} of your "
+        f"{filesizeformat(selectors.quota_bytes(artist))} are used. "
+        "Delete tracks or versions you no longer need.",
     )
 
 

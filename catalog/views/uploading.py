@@ -27,7 +27,7 @@ from catalog.probing import FileRefused
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: ArtistRequest) -> HttpResponseBase:
     """Where files are dropped: ``?track=`` for a new version, ``?album=`` to put them into it."""
-    handler = SpoolingUploadHandler(request)
+    handler = SpoolingUploadHandler(request, room_bytes=selectors.free_bytes(request.artist))
     if request.method == "POST":
         request.upload_handlers = [handler]
     return _protected(request, handler)
@@ -94,10 +94,12 @@ def _take_form(
 ) -> None:
     """Take every file of the form in; each gets its own answer."""
     files = cast(list[TemporaryUploadedFile], request.FILES.getlist("files"))
-    accepted, refused = 0, len(handler.skipped)
+    accepted, refused = 0, len(handler.too_large) + len(handler.without_room)
     try:
-        for name, size in handler.skipped:
-            _record_too_large(artist, name, size)
+        for name, size in handler.too_large:
+            _refuse(artist, name, size, services.too_large(size))
+        for name, size in handler.without_room:
+            _refuse(artist, name, size, services.over_quota(artist))
         for file in files:
             taken = _take(artist, file, track, album)
             accepted += taken
@@ -110,7 +112,7 @@ def _take_form(
     if refused:
         files_word = "file was" if refused == 1 else "files were"
         messages.error(request, f"{refused} {files_word} not taken. The list below says why.")
-    if not files and not handler.skipped:
+    if not files and not refused:
         messages.warning(request, "Choose some files first.")
 
 
@@ -133,8 +135,5 @@ def _take(
         return False
 
 
-def _record_too_large(artist: Artist, name: str, size_bytes: int) -> None:
-    try:
-        services.create_upload(artist=artist, filename=name, length_bytes=size_bytes)
-    except FileRefused:  # kept as a row, which the page lists
-        return
+def _refuse(artist: Artist, name: str, size_bytes: int, refusal: FileRefused) -> None:
+    services.refuse_upload(artist=artist, filename=name, length_bytes=size_bytes, refusal=refusal)

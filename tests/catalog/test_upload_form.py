@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from catalog import form_uploads, services
+from catalog import form_uploads, pictures, services
 from catalog.models import Revision, Track, Upload, UploadState
 from tests.catalog.conftest import wav_bytes
 
@@ -62,6 +64,52 @@ def test_a_file_that_grows_too_large_is_skipped_and_the_others_are_kept(browser,
     assert list(settings.UPLOAD_DIR.iterdir()) == []
 
 
+def test_a_form_takes_no_more_disk_than_the_quota_leaves(make_artist, login, monkeypatch, settings):
+    one = wav_bytes(hz=400)
+    artist = make_artist("cay", quota_bytes=2 * len(one) + 10)
+    most = []
+    complete = form_uploads.SpoolingUploadHandler.file_complete
+
+    def counted(self, file_size):
+        done = complete(self, file_size)
+        done.flush()
+        most.append(sum(path.stat().st_size for path in settings.UPLOAD_DIR.iterdir()))
+        return done
+
+    monkeypatch.setattr(form_uploads.SpoolingUploadHandler, "file_complete", counted)
+    names = ["a.wav", "b.wav", "c.wav", "d.wav"]
+    files = [file(name, wav_bytes(hz=400 + n)) for n, name in enumerate(names)]
+    page = login(artist).post(reverse("upload"), {"files": files}, follow=True).content.decode()
+    assert sorted(Track.objects.values_list("title", flat=True)) == ["a", "b"]
+    refused = Upload.objects.filter(state=UploadState.REFUSED)
+    assert {(row.filename, row.reason_code) for row in refused} == {
+        ("c.wav", "over_quota"),
+        ("d.wav", "over_quota"),
+    }
+    assert "There is no room for this file" in page
+    assert most == [len(one), 2 * len(one)]
+    assert list(settings.UPLOAD_DIR.iterdir()) == []
+
+
+def test_a_picture_too_large_is_refused_and_no_more_of_it_kept(browser, artist, monkeypatch):
+    limit = 5_000_000  # above what Django keeps in memory
+    for module in (pictures, form_uploads):
+        monkeypatch.setattr(module, "MAX_PICTURE_BYTES", limit)
+    kept = []
+    reencode = pictures.reencode
+
+    def measured(picture):
+        kept.append(Path(picture.temporary_file_path()).stat().st_size)
+        return reencode(picture)
+
+    monkeypatch.setattr("catalog.services.accounts.reencode", measured)
+    big = SimpleUploadedFile("big.png", b"x" * (limit + 3_000_000), content_type="image/png")
+    page = browser.post(reverse("profile"), {"name": "A", "new_picture": big})
+    assert page.status_code == 422
+    assert "The picture is larger than 10 MB" in page.content.decode()
+    assert kept == [limit + 1]
+
+
 def test_a_new_version_by_the_form(browser, track):
     url = f"{reverse('upload')}?track={track.pk}"
     assert f"New version of {track}" in browser.get(url).content.decode()
@@ -104,7 +152,7 @@ def test_without_the_token_nothing_is_kept(artist, login, settings):
 
 
 def test_an_interrupted_form_leaves_no_file(settings, rf):
-    handler = form_uploads.SpoolingUploadHandler()
+    handler = form_uploads.SpoolingUploadHandler(room_bytes=1000)
     handler.new_file("files", "a.wav", "audio/wav", 1000, None, None)
     handler.receive_data_chunk(b"x" * 500, 0)
     assert len(list(settings.UPLOAD_DIR.iterdir())) == 1
