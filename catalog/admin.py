@@ -69,7 +69,10 @@ class AlbumAdmin(admin.ModelAdmin):
     list_select_related = ("artist",)
     search_fields = ("title", "artist__name")
     raw_id_fields = ("artist",)
-    readonly_fields = ("artwork",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Album | None = None) -> Any:
+        """An album keeps its owner: its tracks, their files and jobs name the same one."""
+        return ("artwork",) if obj is None else ("artwork", "artist")
 
 
 class _KeptAsItIs(admin.ModelAdmin):
@@ -88,8 +91,13 @@ class TrackAdmin(admin.ModelAdmin):
     list_select_related = ("artist", "album")
     list_filter = ("discoverable",)
     search_fields = ("title", "artist__name", "album__title", "isrc")
-    raw_id_fields = ("artist", "album")
+    # Files, jobs and the right to hear them name the owner too.
+    readonly_fields = ("artist", "album")
     date_hierarchy = "created_at"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A track comes with its file, through an upload."""
+        return False
 
 
 @admin.register(Revision)

@@ -132,3 +132,23 @@ def test_labelling_staff_is_offered_an_artist_page(db, login):
     assert "Make an artist page" in page.content.decode()
     assert browser.post(reverse("artist_create")).status_code == 302
     assert browser.get(reverse("library")).status_code == 200
+
+
+def test_the_admin_cannot_give_a_track_or_album_to_somebody_else(artist, track, make_artist, login):
+    album = services.create_album(artist=artist, title="Mine")
+    root = make_artist("root", is_staff=True, is_superuser=True)
+    browser = login(root)
+    for row in (track, album):
+        url = reverse(f"admin:catalog_{row._meta.model_name}_change", args=[row.pk])
+        answer = browser.post(
+            url, {"title": "Renamed", "position": 3, "artist": root.pk, "album": ""}
+        )
+        assert answer.status_code == 302
+        row.refresh_from_db()
+        assert (row.title, row.artist) == ("Renamed", artist)
+    assert browser.get(reverse("admin:catalog_track_add")).status_code == 403
+    made = browser.post(
+        reverse("admin:catalog_album_add"), {"title": "New", "position": 0, "artist": artist.pk}
+    )
+    assert made.status_code == 302
+    assert artist.albums.filter(title="New").exists()
