@@ -13,19 +13,23 @@ from analysis.neural.listener import WINDOW_COLUMNS
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How strongly windows are changed. All draws are uniform within the given bound."""
+    """How strongly windows are changed. All draws are uniform within the given bound.
 
-    stretch: float = 0.2  # time scale 1 ± this
-    shift_bands: int = 3  # pitch shift in mel bands
-    tilt: float = 0.12  # spectral tilt, share of full scale across the bands
-    gain: float = 0.1  # level, share of full scale
-    contrast: float = 0.2  # dynamic scale 1 ± this
-    floor: float = 0.25  # highest raised noise floor, share of full scale
-    noise: float = 0.03  # Gaussian noise, share of full scale
-    mask_bands: int = 20
-    mask_columns: int = 24
+    About half as much of everything as seems plausible: twice these bounds, with twice the epochs,
+    cost 0.05 of accuracy on the validation tracks.
+    """
+
+    stretch: float = 0.12  # time scale 1 ± this
+    shift_bands: int = 1  # pitch shift in mel bands
+    tilt: float = 0.05  # spectral tilt, share of full scale across the bands
+    gain: float = 0.05  # level, share of full scale
+    contrast: float = 0.1  # dynamic scale 1 ± this
+    floor: float = 0.1  # highest raised noise floor, share of full scale
+    noise: float = 0.02  # Gaussian noise, share of full scale
+    mask_bands: int = 16
+    mask_columns: int = 20
     masks: int = 2
-    short: float = 0.15  # share of windows made of a 3 s piece, repeated
+    short: float = 0.05  # share of windows made of a 3 s piece, repeated
 
 
 def random_window(mel: Tensor, *, augmentation: Augmentation, generator: torch.Generator) -> Tensor:

@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 class Recipe:
     """Everything that decides the outcome of a training run."""
 
-    epochs: int = 48
-    crops_per_track: int = 2
+    epochs: int = 24
+    crops_per_track: int = 3
     batch_size: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
-    mixup_alpha: float = 0.4
-    ema_decay: float = 0.995
+    mixup_alpha: float = 0.3
+    ema_decay: float = 0.99
     seed: int = 7
     augmentation: Augmentation = field(default_factory=Augmentation)
 
