@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
+import threading
 import warnings
+import zlib
 from typing import BinaryIO
 
 from django.core.files.base import ContentFile
@@ -13,6 +16,9 @@ MAX_PICTURE_BYTES = 10 * 1024 * 1024
 MAX_PICTURE_PIXELS = 50_000_000
 PICTURE_SIDE_PX = 1200
 _FORMATS = ("JPEG", "PNG", "WEBP")
+
+# Decoding 50 megapixels takes some hundred MB, whatever size the file has.
+_one_at_a_time = threading.Lock()
 
 
 class PictureRefused(Exception):
@@ -31,27 +37,46 @@ def reencode(file: BinaryIO) -> ContentFile[bytes]:
     if len(data) > MAX_PICTURE_BYTES:
         raise PictureRefused("The picture is larger than 10 MB. Save it smaller and try again.")
     try:
-        with warnings.catch_warnings():
+        with _one_at_a_time, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
                 if picture.width * picture.height > MAX_PICTURE_PIXELS:
                     raise PictureRefused(_too_many_pixels())
-                picture.draft("RGB", (PICTURE_SIDE_PX, PICTURE_SIDE_PX))
-                upright = ImageOps.exif_transpose(picture)
+                pixels = _small_and_upright(picture)
     except Image.DecompressionBombError as error:
         raise PictureRefused(_too_many_pixels()) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    # Pillow leaves all of these behind on one broken file or another.
+    except (
+        UnidentifiedImageError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        OSError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+        struct.error,
+        zlib.error,
+    ) as error:
         raise PictureRefused(
             "This is not a picture that can be read. Choose a JPEG, PNG or WebP file."
         ) from error
-    transparent = upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info
-    pixels = upright.convert("RGBA" if transparent else "RGB")
-    pixels.thumbnail((PICTURE_SIDE_PX, PICTURE_SIDE_PX))
     clean = Image.new(pixels.mode, pixels.size)
     clean.paste(pixels)
     out = io.BytesIO()
     clean.save(out, "WEBP", quality=86, method=4)
     return ContentFile(out.getvalue(), name="picture.webp")
+
+
+def _small_and_upright(picture: Image.Image) -> Image.Image:
+    """The picture as RGB or RGBA, shrunk before anything else makes a copy of it."""
+    transparent = picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
+    picture.draft("RGB", (PICTURE_SIDE_PX, PICTURE_SIDE_PX))
+    if picture.mode not in {"RGB", "RGBA"} or "transparency" in picture.info:
+        picture = picture.convert("RGBA" if transparent else "RGB")
+    picture.thumbnail((PICTURE_SIDE_PX, PICTURE_SIDE_PX))
+    return ImageOps.exif_transpose(picture)
 
 
 def _too_many_pixels() -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 from catalog import services
 from catalog.models import Album, Track
 from catalog.pictures import PictureRefused, reencode
+from tests.memory import growth_kb
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +69,30 @@ def test_nothing_but_pixels_is_kept():
         assert not result.getexif()
     with_icc = reencode(io.BytesIO(picture("PNG", icc_profile=b"x" * 500))).read()
     assert b"xxxxx" not in with_icc
+
+
+def test_a_picture_of_a_palette_is_turned_upright_and_keeps_what_is_transparent():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = Image.new("P", (40, 20))
+    source.putpalette([255, 0, 0, 0, 0, 255])
+    source.paste(1, (20, 0, 40, 20))
+    out = io.BytesIO()
+    source.save(out, "PNG", transparency=0, exif=exif.tobytes())
+    out.seek(0)
+    with Image.open(reencode(out)) as result:
+        assert (result.size, result.mode) == ((20, 40), "RGBA")
+        assert result.getpixel((10, 5))[3] < 20
+        assert result.getpixel((10, 35))[3] > 235
+
+
+def test_a_huge_picture_in_a_small_file_is_not_copied_again_and_again():
+    out = io.BytesIO()
+    Image.new("RGB", (5000, 5000), (1, 2, 3)).save(out, "PNG")
+    decoded_kb = 5000 * 5000 * 4 >> 10  # Pillow keeps RGB in four bytes
+    assert len(out.getvalue()) < 200_000
+    out.seek(0)
+    assert growth_kb(lambda: reencode(out)) < 1.6 * decoded_kb
 
 
 def test_bombs_and_giants_are_refused_without_being_decoded():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from analysis.sound.decode import probe, stream
 from analysis.sound.tagless import TaglessFile, leading_tags_bytes
 from catalog.tags import read_tags
 from tests.analysis.sound.signals import encode, noise, write
+from tests.memory import growth_kb
 
 INFLATED_BYTES = 400 << 20
 ALLOWED_KB = 100 << 10
@@ -35,19 +35,6 @@ def bomb() -> bytes:
     body = struct.pack(">I", INFLATED_BYTES + 1) + body
     frame = b"TIT2" + syncsafe(len(body)) + b"\x00\x09" + body
     return b"ID3\x04\x00\x00" + syncsafe(len(frame)) + frame
-
-
-def peak_kb() -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0])
-
-
-def growth_kb(action: Callable[[], object]) -> int:
-    """By how much the peak of this process's memory rises while ``action`` runs, in KB."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from now on
-    before = peak_kb()
-    action()
-    return peak_kb() - before
 
 
 def wav_with(tag: bytes, path: Path) -> Path:
