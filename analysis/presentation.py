@@ -85,6 +85,7 @@ def report_context(
         "target_name": target_name(document["mix"]["genre"]) if "mix" in document else "",
         "target_choices": [(name, target_name(name)) for name in load_targets().genres],
         "accuracy_note": accuracy_note(),
+        "calibration_error_points": round(100 * find("ears").figures["ece_15_bins_cross_fitted"]),
         "genre_names": genre_names(),
         "similar": [
             {
