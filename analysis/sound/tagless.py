@@ -1,13 +1,15 @@
-"""A sound file as FFmpeg shall see it: without its name and without ID3 tags.
+"""A sound file as FFmpeg shall see it: without its name, ID3 tags and covers in MP4.
 
 FFmpeg inflates compressed frames of ID3v2 tags and keeps what comes out: a megabyte of file can
 become gigabytes of memory, one frame after another. Nothing that is measured stands in these tags,
 so they are hidden: those at the beginning by starting behind them, all others (chunks of WAV and
 AIFF, tags between the frames of AAC) by an altered magic number. ID3v2.4.0 structure, section 3.
+Covers in MP4, of which FFmpeg would make three copies in memory, are renamed to free space.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from typing import BinaryIO
@@ -15,14 +17,24 @@ from typing import BinaryIO
 _HEADER_BYTES = 10
 _FOOTER_FLAG = 0x10
 _TAG = re.compile(rb"ID3(?=[\x02-\x04][^\xff].[\x00-\x7f]{4})", re.DOTALL)
-_HIDDEN = b"id-"
+_COVER = re.compile(rb"covr(?=.{4}data)", re.DOTALL)
 _MAX_LEADING_TAGS = 100
+MAX_OPENING_SEEKS = 20_000
+MAX_OPENING_BYTES = 64 << 20
+
+
+class Overloaded(Exception):
+    """Finding the sound takes more reading than any honest file needs."""
 
 
 class TaglessFile:
     """A read-only view of a file behind its leading ID3v2 tags.
 
-    While ``hides_tags`` is set, tags further inside are hidden too. It costs a search of every
+    Until ``opened`` is called it can be moved about ``MAX_OPENING_SEEKS`` times and gives out
+    ``MAX_OPENING_BYTES``: FFmpeg steps through millions of empty chunks one by one, and holds
+    pictures of any size in memory. Raises :class:`Overloaded` then.
+
+    While ``hides_tags`` is set, tags and covers further inside are hidden too. It costs a search of every
     byte, and random sound of 500 MB holds such a magic number once in some forty files, so it is
     switched off where the container is known not to carry any among its sound.
     """
@@ -33,7 +45,14 @@ class TaglessFile:
         self._file = file
         self._start = leading_tags_bytes(file)
         self.hides_tags = True
+        self._seeks_left = float(MAX_OPENING_SEEKS)
+        self._bytes_left = float(MAX_OPENING_BYTES)
         file.seek(self._start)
+
+    def opened(self, *, hides_tags: bool) -> None:
+        """The container is open: from here on its sound is read, as much as there is."""
+        self.hides_tags = hides_tags
+        self._seeks_left = self._bytes_left = math.inf
 
     def readable(self) -> bool:
         return True
@@ -45,6 +64,9 @@ class TaglessFile:
         return self._file.tell() - self._start
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._seeks_left -= 1
+        if self._seeks_left < 0:
+            raise Overloaded
         if whence == os.SEEK_SET:
             offset += self._start
         return self._file.seek(offset, whence) - self._start
@@ -52,12 +74,15 @@ class TaglessFile:
     def read(self, size: int = -1) -> bytes:
         if not self.hides_tags:
             return self._file.read(size)
+        self._bytes_left -= max(size, 0)
+        if self._bytes_left < 0:
+            raise Overloaded
         # A tag's header may begin before this piece or end behind it.
         at = self._file.tell()
         before = min(_HEADER_BYTES, at - self._start)
         self._file.seek(at - before)
         around = self._file.read(before + size + _HEADER_BYTES if size >= 0 else -1)
-        wanted = _TAG.sub(_HIDDEN, around)[before:]
+        wanted = _COVER.sub(b"free", _TAG.sub(b"id-", around))[before:]
         if size >= 0:
             wanted = wanted[:size]
         self._file.seek(at + len(wanted))

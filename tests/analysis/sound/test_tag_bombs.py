@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mutagen.mp4 import MP4, MP4Cover
 
 from analysis.sound.decode import probe, stream
 from analysis.sound.tagless import TaglessFile, leading_tags_bytes
@@ -90,6 +91,16 @@ def test_decoding_does_not_inflate_tags(name, bomb, tmp_path):
 def test_reading_tags_does_not_inflate_them(name, bomb, tmp_path):
     path = FILES[name](bomb, tmp_path / name)
     assert growth_kb(lambda: read_tags(path)) < ALLOWED_KB
+
+
+def test_a_cover_of_many_megabytes_is_not_read(tmp_path):
+    path = encode(tmp_path / "x.m4a", noise(2.0), codec="aac", container="ipod", layout="stereo")
+    wanted_s = decoded_s(path)
+    audio = MP4(path)
+    audio["covr"] = [MP4Cover(b"\x89PNG" + bytes(120 << 20))]
+    audio.save()
+    assert growth_kb(lambda: probe(path)) < ALLOWED_KB // 2
+    assert decoded_s(path) == wanted_s
 
 
 def test_sound_behind_leading_tags_is_the_same(tmp_path):
