@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from pgvector.django import CosineDistance
 
-from analysis.models import Embedding, Job, JobState, Report, Stage
+from analysis.models import Embedding, Job, Report, Stage
 from analysis.services import key_name
 from catalog.models import Artist, Revision, Track
 
@@ -29,12 +29,6 @@ def report_of(revision: Revision, stage: str = Stage.LISTEN) -> Report | None:
         .order_by("-created_at")
         .first()
     )
-
-
-def progress_of(artist: Artist) -> dict[str, int]:
-    """How many of an artist's jobs stand in each state."""
-    states = list(Job.objects.filter(artist=artist).values_list("state", flat=True))
-    return {state: states.count(state) for state in JobState.values}
 
 
 # --- Similar tracks -------------------------------------------------------------------------------

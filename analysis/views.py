@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from analysis import presentation, selectors, services
@@ -157,8 +156,3 @@ def shared_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase
     if revision is None:
         raise Http404
     return _derived(request, revision, name)
-
-
-def shared_url(token: str) -> str:
-    """Path of the public page of a share link."""
-    return reverse("shared", args=[token])

@@ -71,6 +71,11 @@ def facets() -> list[Facet]:
     return list(_facets.values())
 
 
+def table_facets() -> list[Facet]:
+    """The facets that have a column in the table."""
+    return [facet for facet in facets() if facet.cell_template]
+
+
 @dataclass(frozen=True)
 class Column:
     """A heading of the table: ``sort`` is the value of ``?sort=`` that a click on it gives."""
@@ -139,7 +144,7 @@ def library_page(artist: Artist, parameters: Mapping[str, str]) -> LibraryPage:
         page_obj=page,
         columns=_columns(sort),
         filters=filters,
-        facets=[facet for facet in facets() if facet.cell_template],
+        facets=table_facets(),
         query=query,
         sort=sort,
         narrowed=narrowed,
@@ -239,10 +244,9 @@ def _order(sort: str) -> list[Any]:
 def _columns(sort: str) -> list[Column]:
     columns = [_column("Title", "title", sort), _column("Album", "album", sort)]
     columns.append(_column("Length", "duration", sort))
-    for facet in facets():
-        if facet.cell_template:
-            name = facet.name if facet.sort_field else ""
-            columns.append(_column(facet.label, name, sort, facet.name))
+    for facet in table_facets():
+        name = facet.name if facet.sort_field else ""
+        columns.append(_column(facet.label, name, sort, facet.name))
     columns.append(_column("Added", "added", sort))
     return columns
 

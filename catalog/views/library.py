@@ -12,10 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from catalog import selectors, services
 from catalog.access import ArtistRequest, artist_required
-from catalog.library import chosen_tracks, library_page, library_row
+from catalog.library import NO_ALBUM, chosen_tracks, library_page, library_row, table_facets
 from catalog.models import Album
 
-NO_ALBUM = "none"
 NEW_ALBUM = "new"
 
 
@@ -45,7 +44,7 @@ def library(request: ArtistRequest) -> HttpResponse:
 def library_track(request: ArtistRequest, track_id: UUID) -> HttpResponse:
     """One row of the library, as it stands now."""
     track = selectors.get_track_for(request.user, track_id)
-    context = {"track": library_row(track.artist, track.pk), "facets": _cell_facets()}
+    context = {"track": library_row(track.artist, track.pk), "facets": table_facets()}
     return render(request, "catalog/_library_row.html", context)
 
 
@@ -105,9 +104,3 @@ def _next(request: ArtistRequest) -> str:
 
 def _tracks(count: int) -> str:
     return "1 track" if count == 1 else f"{count} tracks"
-
-
-def _cell_facets() -> list[object]:
-    from catalog.library import facets
-
-    return [facet for facet in facets() if facet.cell_template]

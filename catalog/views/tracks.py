@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog import selectors, services
 from catalog.access import ArtistRequest, artist_required
 from catalog.forms import ShareForm, TrackForm, add_errors
-from catalog.library import facets, library_row
+from catalog.library import library_row, table_facets
 from catalog.models import Track
 
 
@@ -44,7 +44,7 @@ def track_edit(request: ArtistRequest, track_id: UUID) -> HttpResponse:
                 return _row(request, track)
             messages.success(request, "The track is saved.")
             return redirect(track)
-    context = {"form": form, "track": track, "columns": 6 + len(_columns())}
+    context = {"form": form, "track": track, "columns": 6 + len(table_facets())}
     template = "catalog/_library_row_form.html" if inline else "catalog/track_form.html"
     # htmx swaps only successful answers, and the errors belong into the row.
     status = 422 if form.errors and not inline else 200
@@ -52,12 +52,12 @@ def track_edit(request: ArtistRequest, track_id: UUID) -> HttpResponse:
 
 
 def _row(request: ArtistRequest, track: Track) -> HttpResponse:
-    context = {"track": library_row(track.artist, track.pk), "facets": _columns(), "saved": True}
+    context = {
+        "track": library_row(track.artist, track.pk),
+        "facets": table_facets(),
+        "saved": True,
+    }
     return render(request, "catalog/_library_row.html", context)
-
-
-def _columns() -> list[object]:
-    return [facet for facet in facets() if facet.cell_template]
 
 
 @artist_required
