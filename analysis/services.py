@@ -98,6 +98,12 @@ def retry(job: Job) -> bool:
     return bool(changed)
 
 
+def listen_again(job: Job) -> None:
+    """What the owner asks for by a button: a failed job is tried again, a finished one repeated."""
+    if not retry(job):
+        request_listening([job.revision_id], afresh=True)
+
+
 def _fresh_start() -> dict[str, Any]:
     return {
         "state": JobState.QUEUED,

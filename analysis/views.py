@@ -90,10 +90,10 @@ def report_json(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def retry_job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    """Queue a failed job again."""
+    """Queue a failed or finished job again."""
     job = get_object_or_404(Job.objects.select_related("revision"), pk=job_id)
     found = catalog_selectors.get_track_for(request.user, job.revision.track_id)
-    services.retry(job)
+    services.listen_again(job)
     return redirect(f"{found.get_absolute_url()}?revision={job.revision.number}")
 
 

@@ -206,6 +206,15 @@ class TestAsking:
         assert [job.revision for job in Job.objects.all()] == [forgotten]
         assert fresh.jobs.count() == 0
 
+    @pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED])
+    def test_the_owners_button_repeats_what_is_over(self, state):
+        revision = RevisionFactory()
+        services.request_listening([revision.pk])
+        Job.objects.update(state=state)
+        services.listen_again(Job.objects.get())
+        job = Job.objects.get()
+        assert (job.state, job.afresh) == (JobState.QUEUED, state == JobState.DONE)
+
     def test_only_failed_jobs_are_retried(self):
         revision = RevisionFactory()
         services.request_listening([revision.pk])
