@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from gunicorn.config import Config
@@ -10,6 +11,8 @@ from gunicorn.glogging import Logger
 from pythonjsonlogger.json import JsonFormatter
 
 from sonicsite.logs import IdFilter, request_id
+
+_SECRET = re.compile(r"^(/s/|/accounts/password/reset/key/|/accounts/confirm-email/)[^/]+")
 
 
 class GunicornLogger(Logger):
@@ -23,7 +26,7 @@ class GunicornLogger(Logger):
             handler.addFilter(ids)
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
-        """One line for each request: no query string, which may hold a share link's token."""
+        """One line for each request, without query strings and tokens of share links."""
         if not self.cfg.accesslog:
             return
         given = {name.lower(): value for name, value in resp.headers}
@@ -32,7 +35,7 @@ class GunicornLogger(Logger):
             self.access_log.info(
                 "%s %s %s",
                 environ["REQUEST_METHOD"],
-                environ["RAW_URI"].partition("?")[0],
+                without_secrets(environ["RAW_URI"]),
                 resp.status,
                 extra={
                     "remote_address": environ.get("REMOTE_ADDR", ""),
@@ -42,6 +45,12 @@ class GunicornLogger(Logger):
             )
         finally:
             request_id.reset(token)
+
+
+def without_secrets(address: str) -> str:
+    """An address fit for the log: no query string, and no token that opens a shared page or resets
+    a password."""
+    return _SECRET.sub(r"\1-", address.partition("?")[0])
 
 
 def _site_formatter() -> logging.Formatter:

@@ -6,11 +6,14 @@ import io
 import json
 import logging
 import logging.config
+import uuid
 
 import pytest
 from django.conf import settings as site
+from django.urls import reverse
 
 from sonicsite.logs import IdFilter, job_id, request_id
+from sonicsite.server_log import without_secrets
 
 
 @pytest.fixture
@@ -74,3 +77,18 @@ def test_every_answer_names_its_request(client):
 def test_id_from_a_front_end_is_kept_only_if_harmless(client, given, kept):
     answer = client.get("/healthz", headers={"X-Request-ID": given})
     assert (answer["X-Request-ID"] == given) is kept
+
+
+def test_addresses_in_the_log_open_nothing():
+    addresses = {
+        reverse("shared", args=["TOKEN"]): "/s/-/",
+        reverse("shared_file", args=["TOKEN", "heat.png"]): "/s/-/heat.png",
+        reverse("revision_audio", args=[uuid.UUID(int=1)]) + "?share=TOKEN": None,
+        reverse("account_reset_password_from_key", args=["1", "TOKEN"]): None,
+        reverse("account_confirm_email", args=["TOKEN"]): None,
+        "/library/?q=x": "/library/",
+    }
+    for address, wanted in addresses.items():
+        written = without_secrets(address)
+        assert "TOKEN" not in written
+        assert wanted is None or written == wanted
