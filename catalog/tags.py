@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -29,6 +30,12 @@ from catalog.names import clean_text
 logger = logging.getLogger(__name__)
 
 MAX_TAG_BYTES = 32 * 1024 * 1024
+# A file can consist of millions of empty chunks, atoms or frames: each costs mutagen an object, and
+# each frame of ID3 a copy of all that follow it.
+MAX_TAG_READS = 50_000
+MAX_ID3_FRAMES = 2_000
+_LARGE_READ_BYTES = 256 * 1024
+_SMALL_ID3_FRAME = re.compile(rb"[A-Z][A-Z0-9]{2,3}\0")
 
 _ISRC = re.compile(r"^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$")
 _ID3_NAMES = {
@@ -107,11 +114,13 @@ mutagen.id3._frames.zlib = _NoInflation  # type: ignore[assignment]
 
 
 class _TagSource:
-    """A file of which mutagen may read ``MAX_TAG_BYTES`` altogether, whatever sizes it is told."""
+    """A file of which mutagen may read ``MAX_TAG_BYTES`` altogether, whatever sizes it is told, in
+    ``MAX_TAG_READS`` pieces, none of which may hold more than ``MAX_ID3_FRAMES``."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._left = MAX_TAG_BYTES
+        self._reads_left = MAX_TAG_READS
         self.name = ""
         self.seek = file.seek
         self.tell = file.tell
@@ -123,8 +132,16 @@ class _TagSource:
         size = max(0, rest if size < 0 else min(size, rest))
         if size > self._left:
             raise OSError(f"more than {MAX_TAG_BYTES} bytes of tags")
+        if self._reads_left == 0:
+            raise OSError(f"more than {MAX_TAG_READS} parts")
         self._left -= size
-        return self._file.read(size)
+        self._reads_left -= 1
+        data = self._file.read(size)
+        if size > _LARGE_READ_BYTES:
+            frames = _SMALL_ID3_FRAME.finditer(data)
+            if next(islice(frames, MAX_ID3_FRAMES, None), None) is not None:
+                raise OSError(f"more than {MAX_ID3_FRAMES} frames")
+        return data
 
 
 def read_tags(path: Path) -> Tags:

@@ -13,6 +13,8 @@ from typing import BinaryIO
 _STREAMED_SIZES = range(0x7FFF0000, 0x80000000)
 """Sizes that writers leave in a WAV header when they cannot seek back (SoX and others)."""
 
+_OGG_PAGE_MAX_BYTES = 27 + 255 + 255 * 255
+
 _VIDEO_MAGIC: tuple[tuple[int, bytes], ...] = (
     (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
     (8, b"AVI "),
@@ -104,6 +106,26 @@ def flac_stream_info(extradata: bytes | None) -> tuple[int | None, int | None]:
     total = packed & ((1 << 36) - 1)
     bits = ((packed >> 36) & 0x1F) + 1
     return (total or None), bits
+
+
+def ogg_ends_within_a_page(file: BinaryIO) -> bool:
+    """Whether the last page of an Ogg file says that it is longer than what is there.
+
+    A recorded stream may well end without its "end of stream" flag, but not in the middle of a
+    page (RFC 3533, section 6: 27 bytes of header, then as many lengths as byte 26 says).
+    """
+    size = file.seek(0, 2)
+    start = max(0, size - _OGG_PAGE_MAX_BYTES)
+    file.seek(start)
+    tail = file.read(_OGG_PAGE_MAX_BYTES)
+    at = tail.rfind(b"OggS\x00")
+    if at < 0:
+        return False
+    header = tail[at : at + 27]
+    lengths = tail[at + 27 : at + 27 + header[26]] if len(header) == 27 else b""
+    if len(header) < 27 or len(lengths) < header[26]:
+        return True
+    return at + 27 + len(lengths) + sum(lengths) > len(tail)
 
 
 def mp3_has_length_header(file: BinaryIO) -> bool:

@@ -7,6 +7,7 @@ by its name; :mod:`analysis.sound.opening` holds the limits that keep hostile fi
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -40,6 +41,9 @@ MIN_RATE_HZ = 8_000
 MAX_RATE_HZ = 192_000
 MAX_CHANNELS = 8
 SILENCE_PEAK = 10.0 ** (-90.0 / 20.0)
+# Hot float mixes reach some +30 dBFS; integers written as floats begin near +90, and beyond +360
+# the squares of single precision overflow.
+LARGEST_PEAK = 10.0 ** (60.0 / 20.0)
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ class AudioStream(Iterator[npt.NDArray[np.float32]]):
     def _check_declared(self) -> None:
         if self._declared_s is not None and self._declared_s > self._max_duration_s + 0.5:
             raise refusals.too_long(
-                self._max_duration_s, f"It says it lasts {clock(self._declared_s)}."
+                self._max_duration_s, f"it says it lasts {clock(self._declared_s)}"
             )
 
     def _describe(self, frame: av.AudioFrame) -> AudioInfo:
@@ -267,10 +271,14 @@ class AudioStream(Iterator[npt.NDArray[np.float32]]):
         peak = max(float(block.max()), -float(block.min()))
         if not np.isfinite(peak):
             raise refusals.not_finite(self.decoded_s)
+        if peak > LARGEST_PEAK:
+            raise refusals.too_hot(20.0 * math.log10(peak), self.decoded_s)
         self._peak = max(self._peak, peak)
         self._samples += block.shape[1]
         if self._samples > max_samples:
-            raise refusals.too_long(self._max_duration_s, "It goes on for longer than that.")
+            raise refusals.too_long(
+                self._max_duration_s, f"its sound goes on after {clock(self._max_duration_s)}"
+            )
         return block
 
     def _finish(self) -> None:

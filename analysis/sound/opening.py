@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import av
@@ -26,6 +25,7 @@ _DECODERS = frozenset(
     "pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_s64le pcm_s64be".split()
 )
 _PICTURE_CODECS = frozenset("mjpeg png bmp gif webp tiff jpegxl".split())
+_ENCRYPTED_TAGS = frozenset({"drms", "enca"})
 _LOSSY_PCM = frozenset({"pcm_alaw", "pcm_mulaw"})
 _USUAL_LAYOUTS = {
     1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"
@@ -39,10 +39,17 @@ def _refuse_second_file(url: str, flags: int, options: dict[str, str]) -> NoRetu
     raise PermissionError("a sound file may not open another file")
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def open_regular_file(path: str | os.PathLike[str]) -> BinaryIO:
     """The file, opened for reading; refuses what is missing, empty, or no file at all."""
     try:
-        file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+        # A pipe to which nobody writes must not keep us waiting.
+        file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
+    except IsADirectoryError as error:
+        raise refusals.not_audio("This is not a file.") from error
     except (OSError, ValueError) as error:
         raise refusals.not_found() from error
     status = os.fstat(file.fileno())
@@ -76,10 +83,15 @@ def open_container(file: BinaryIO) -> Any:
             io_open=_refuse_second_file,
         )
     except (av.error.FFmpegError, ValueError, PermissionError) as error:
+        if sound.overloaded:
+            raise refusals.overloaded() from error
         if containers.looks_like_audio(head):
             raise refusals.broken() from error
         raise refusals.not_audio() from error
-    sound.hides_tags = container.format.name == "aac"
+    if sound.overloaded:
+        container.close()
+        raise refusals.overloaded()
+    sound.opened(hides_tags=container.format.name == "aac")
     return container
 
 
@@ -93,6 +105,8 @@ def audio_stream(container: Any) -> Any:
     if stream is None:
         raise refusals.not_audio("There is no sound in this file.")
     context = stream.codec_context
+    if context is not None and context.codec_tag in _ENCRYPTED_TAGS:
+        raise refusals.protected()
     if context is None or context.codec.name not in _DECODERS:
         raise refusals.unsupported_codec()
     return stream
@@ -118,6 +132,12 @@ def declared_duration_s(file: BinaryIO, container: Any, stream: Any) -> float | 
         exact = containers.mp3_has_length_header(file)
         file.seek(at)
         return seconds if exact else None
+    if name == "ogg":
+        at = file.tell()
+        cut = containers.ogg_ends_within_a_page(file)
+        file.seek(at)
+        if cut:
+            raise refusals.end_is_missing()
     if name == "aac":
         return None
     return seconds if seconds and seconds > 0 else None

@@ -12,7 +12,8 @@ class UndecodableAudio(Exception):
     ----------
     code : stable slug, for machines: ``empty``, ``not_found``, ``not_audio``, ``broken``,
         ``truncated``, ``too_short``, ``too_long``, ``silent``, ``video``, ``not_finite``,
-        ``too_many_channels``, ``unsupported_rate``, ``unsupported_codec``.
+        ``too_hot``, ``too_many_channels``, ``unsupported_rate``, ``unsupported_codec``,
+        ``protected``, ``overloaded``.
     message : what is wrong and what to do, for the person whose file it is. ``str()`` gives it.
     """
 
@@ -38,10 +39,18 @@ def truncated(declared_s: float, present_s: float) -> UndecodableAudio:
     )
 
 
+def end_is_missing() -> UndecodableAudio:
+    """A file that breaks off, in a format that does not say how much is missing."""
+    return UndecodableAudio(
+        "truncated",
+        "The file breaks off: its end is missing. Upload or export it again.",
+    )
+
+
 def too_long(max_duration_s: float, detail: str) -> UndecodableAudio:
     return UndecodableAudio(
         "too_long",
-        f"The file is too long; up to {clock(max_duration_s)} is accepted. {detail} "
+        f"The file is too long: {detail}, and up to {clock(max_duration_s)} is accepted. "
         "Upload single tracks.",
     )
 
@@ -116,6 +125,34 @@ def not_finite(at_s: float) -> UndecodableAudio:
         "not_finite",
         "The file holds samples that are not numbers (NaN or infinite), usually from a faulty "
         f"plug-in, near {clock(at_s)}. Find it and export again.",
+    )
+
+
+def too_hot(above_full_scale_db: float, at_s: float) -> UndecodableAudio:
+    """Floats so large that they cannot be meant: integers written as floats, or damage."""
+    return UndecodableAudio(
+        "too_hot",
+        f"The file's samples reach {above_full_scale_db:.0f} dB above full scale near "
+        f"{clock(at_s)}, which is a faulty export and no music. Export it again as a 24-bit WAV "
+        "or FLAC.",
+    )
+
+
+def overloaded() -> UndecodableAudio:
+    """Far more pictures, notes or empty parts than sound."""
+    return UndecodableAudio(
+        "overloaded",
+        "The file is overloaded with pictures, notes or empty parts beside its sound. Remove "
+        "them, or export it again.",
+    )
+
+
+def protected() -> UndecodableAudio:
+    """Encrypted sound, as some shops sell it."""
+    return UndecodableAudio(
+        "protected",
+        "The sound in this file is copy-protected and cannot be decoded. Export it from your "
+        "project as WAV, FLAC or MP3.",
     )
 
 

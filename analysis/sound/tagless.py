@@ -23,20 +23,16 @@ MAX_OPENING_SEEKS = 20_000
 MAX_OPENING_BYTES = 64 << 20
 
 
-class Overloaded(Exception):
-    """Finding the sound takes more reading than any honest file needs."""
-
-
 class TaglessFile:
     """A read-only view of a file behind its leading ID3v2 tags.
 
     Until ``opened`` is called it can be moved about ``MAX_OPENING_SEEKS`` times and gives out
     ``MAX_OPENING_BYTES``: FFmpeg steps through millions of empty chunks one by one, and holds
-    pictures of any size in memory. Raises :class:`Overloaded` then.
+    pictures of any size in memory. After that the file seems to be over, and ``overloaded`` is set.
 
-    While ``hides_tags`` is set, tags and covers further inside are hidden too. It costs a search of every
-    byte, and random sound of 500 MB holds such a magic number once in some forty files, so it is
-    switched off where the container is known not to carry any among its sound.
+    While ``hides_tags`` is set, tags and covers further inside are hidden too. It costs a search of
+    every byte, and random sound of 500 MB holds such a magic number once in some forty files, so it
+    is switched off where the container is known not to carry any among its sound.
     """
 
     name = ""
@@ -54,6 +50,11 @@ class TaglessFile:
         self.hides_tags = hides_tags
         self._seeks_left = self._bytes_left = math.inf
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether finding the sound takes more reading than any honest file needs."""
+        return min(self._seeks_left, self._bytes_left) < 0
+
     def readable(self) -> bool:
         return True
 
@@ -65,8 +66,6 @@ class TaglessFile:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._seeks_left -= 1
-        if self._seeks_left < 0:
-            raise Overloaded
         if whence == os.SEEK_SET:
             offset += self._start
         return self._file.seek(offset, whence) - self._start
@@ -75,8 +74,8 @@ class TaglessFile:
         if not self.hides_tags:
             return self._file.read(size)
         self._bytes_left -= max(size, 0)
-        if self._bytes_left < 0:
-            raise Overloaded
+        if self.overloaded:
+            return b""
         # A tag's header may begin before this piece or end behind it.
         at = self._file.tell()
         before = min(_HEADER_BYTES, at - self._start)

@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from analysis import pictures
 from analysis.neural.explain import clock
@@ -19,6 +19,12 @@ from analysis.sound.decode import UndecodableAudio
 class Command(BaseCommand):
     help = "Listen to one file and print what was heard; needs no account, database or server."
     requires_system_checks: list[str] = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        """The usual parser, but a wrong argument is answered with one line, without the usage."""
+        parser = super().create_parser(prog_name, subcommand, **options)
+        parser.print_usage = lambda file=None: None  # type: ignore[method-assign]
+        return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="sound file")

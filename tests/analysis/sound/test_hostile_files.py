@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import time
 from pathlib import Path
 
 import av
@@ -11,6 +13,7 @@ import pytest
 
 from analysis.sound.decode import UndecodableAudio, probe, stream
 from tests.analysis.sound.signals import encode, noise, write
+from tests.hostile import wav_of_empty_chunks
 
 
 def refusal(path: Path, **limits: float) -> UndecodableAudio:
@@ -222,6 +225,47 @@ def test_samples_that_are_no_numbers(tmp_path, value, at_s):
     assert "0:0" in error.message
 
 
+def test_floats_that_no_mix_can_mean(tmp_path):
+    """Integers written as floats, and what would overflow the squares of single precision."""
+    hot = write(tmp_path / "a.wav", noise(2.0) * np.float32(100.0), subtype="FLOAT")
+    assert len(list(stream(hot))) == 2
+    scaled = write(tmp_path / "b.wav", noise(2.0) * np.float32(32_768.0), subtype="FLOAT")
+    assert probed(scaled).code == "too_hot"
+    spike = noise(5.0)
+    spike[1, int(3.5 * 44_100)] = -1e20
+    error = refusal(write(tmp_path / "c.wav", spike, subtype="FLOAT"))
+    assert error.code == "too_hot"
+    assert "400 dB above full scale near 0:03" in error.message
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "x.wav")
+    assert probed(tmp_path / "x.wav").code == "not_audio"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("kind", ["VORBIS", "OPUS"])
+def test_an_ogg_that_breaks_off(tmp_path, kind, share):
+    path = write(tmp_path / "x.ogg", noise(10.0, rate=48_000), rate=48_000, subtype=kind)
+    assert len(list(stream(path))) == 10
+    assert probed(cut(path, share)).code == "truncated"
+
+
+def test_an_ogg_recorded_from_a_stream_needs_no_end(tmp_path):
+    """Cut between two pages, without the flag that says that the stream ends."""
+    path = write(tmp_path / "x.ogg", noise(10.0))
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"OggS")])
+    assert len(list(stream(path))) >= 5
+
+
+@pytest.mark.parametrize("tag", [b"drms", b"enca"])
+def test_protected_sound(tmp_path, tag):
+    path = encode(tmp_path / "x.m4a", noise(2.0), codec="aac", container="ipod", layout="stereo")
+    path.write_bytes(path.read_bytes().replace(b"mp4a", tag))
+    assert probed(path).code == "protected"
+
+
 def test_ten_channels(tmp_path):
     error = probed(write(tmp_path / "x.wav", noise(2.0, channels=10)))
     assert error.code == "too_many_channels"
@@ -306,6 +350,17 @@ def test_a_relative_path_that_looks_like_an_address(tmp_path, monkeypatch):
 def test_a_name_of_three_hundred_letters_or_with_a_nul_cannot_exist(tmp_path):
     assert probed(tmp_path / ("x" * 300 + ".wav")).code == "not_found"
     assert probed(tmp_path / "a\0b.wav").code == "not_found"
+
+
+def test_parts_without_end_beside_the_sound(tmp_path):
+    """FFmpeg alone would step through them one by one; some hundreds are nothing special."""
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav_of_empty_chunks(500))
+    assert probe(path).duration_s == pytest.approx(2.0)
+    path.write_bytes(wav_of_empty_chunks(1_000_000))
+    started = time.process_time()
+    assert probed(path).code == "overloaded"
+    assert time.process_time() - started < 1.5
 
 
 def test_a_cover_picture_is_no_video(tmp_path):
