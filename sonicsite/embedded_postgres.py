@@ -42,6 +42,8 @@ START_SECONDS = 300  # crash recovery of a large database may take minutes
 CONNECT_SECONDS = 5
 SILENT_SECONDS = 30  # a server that neither answers nor recovers for this long hangs
 STOP_SECONDS = 30
+# Every web thread keeps one, and every worker process a few; the defaults need about 110.
+MAX_CONNECTIONS = 200
 SHARED_MEMORY_NEEDED = 512 * 1024 * 1024
 
 _started_here: dict[Path, subprocess.Popen[bytes]] = {}
@@ -291,7 +293,7 @@ def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path, durabl
         "port": str(PORT),
         "unix_socket_directories": f'"{sockets}"',
         "unix_socket_permissions": "0700",
-        "max_connections": "100",
+        "max_connections": str(MAX_CONNECTIONS),
         "shared_buffers": "128MB",
         "maintenance_work_mem": "256MB",
         "effective_cache_size": "1GB",

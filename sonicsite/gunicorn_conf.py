@@ -1,7 +1,8 @@
 """The server's settings (gunicorn, threads): see https://docs.gunicorn.org/en/stable/settings.html.
 
-A thread is busy for as long as a slow upload or a player's download lasts, so there are many of
-them; the time-out watches the worker process, not a single request.
+A thread is busy for as long as a slow upload or a player's download lasts, and a paused player may
+hold one for minutes, so there are many of them, each with a database connection; the time-out
+watches the worker process, not a single request.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _json = os.environ.get(
 
 worker_class = "gthread"
 workers = number("WEB_PROCESSES", 2)
-threads = number("WEB_THREADS", 16)
+threads = number("WEB_THREADS", 48)
 timeout = 60
 graceful_timeout = 8
 keepalive = 15

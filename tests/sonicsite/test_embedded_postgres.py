@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from sonicsite import embedded_postgres
+from sonicsite import embedded_postgres, gunicorn_conf
 from sonicsite.embedded_postgres import EmbeddedPostgresError, ensure_running, in_use, stop
 from sonicsite.environment import parse_database_url
 from sonicsite.postgres_owner import owner_for
@@ -107,6 +107,20 @@ def test_only_its_owner_can_connect(data_dir):
         socket = Path(parse_database_url(url)["HOST"]) / ".s.PGSQL.5432"
         assert socket.stat().st_mode & 0o077 == 0
         assert socket.parent.stat().st_mode & 0o077 == 0
+
+
+def test_every_thread_and_worker_of_the_default_site_can_have_a_connection(data_dir):
+    from django.conf import settings
+
+    threads = gunicorn_conf.workers * gunicorn_conf.threads
+    # A worker and the heart of its job; the rest is for the keepers, commands and superusers.
+    workers = 2 * (settings.LISTEN_WORKERS + settings.HEAVY_WORKERS)
+    with in_use(data_dir) as url:
+        room = int(ask(url, "SHOW max_connections"))
+        assert room >= threads + workers + 40
+        with ExitStack() as stack:
+            crowd = [stack.enter_context(psycopg.connect(url)) for _ in range(threads + workers)]
+            assert crowd[-1].execute("SELECT 1").fetchone() == (1,)
 
 
 def test_last_holder_stops_it(data_dir):
