@@ -310,10 +310,7 @@ LOGGING = {
     },
 }
 
-# --- Models -----------------------------------------------------------------------------------
-WEIGHTS_DIR = BASE_DIR / "analysis" / "weights"
-MODELS_DIR = Path(os.environ.get("MODELS_DIR", DATA_DIR / "models"))
-DEVICE = os.environ.get("DEVICE", "auto")
+# --- Demo -------------------------------------------------------------------------------------
 # Demo accounts have known passwords, so they exist only in the embedded default.
 DEMO = "DATABASE_URL" not in os.environ and flag("DEMO", True)
 
