@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import IntegrityError, transaction
@@ -27,6 +30,25 @@ from catalog.tags import Tags, read_tags
 logger = logging.getLogger(__name__)
 
 
+STORAGE_AWAY = "storage_away"
+STORAGE_AWAY_REASON = (
+    "Our storage does not answer at the moment; your file is kept and will be taken in by itself."
+)
+
+
+class _StorageAway(Exception):
+    """The storage cannot be read or written now; the file is not to blame."""
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """Around everything that reads or writes stored bytes, and nothing that looks into them."""
+    try:
+        yield
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise _StorageAway from error
+
+
 class _SpooledFile(File):
     """Tells a local storage that it may move the file instead of copying it."""
 
@@ -44,7 +66,8 @@ def complete_upload(upload: Upload) -> Upload:
     Never raises for what is wrong with the file: the upload's ``state``, ``reason_code`` and
     ``reason`` say what came of it. May run again after a crash at any point: the revision has the
     upload's id, and so its file's name is known beforehand. Of several callers at once only one
-    does the work; for the others the state stays ``checking``.
+    does the work; for the others the state stays ``checking``. So it does while the storage is
+    away: the bytes are kept, ``reason`` says so, and ``tidy_uploads`` tries again.
 
     Raises Upload.DoesNotExist if the track that the file was for has been deleted meanwhile.
     """
@@ -53,7 +76,7 @@ def complete_upload(upload: Upload) -> Upload:
         Q(state=UploadState.RECEIVING)
         | Q(state=UploadState.CHECKING, updated_at=upload.updated_at),
         pk=upload.pk,
-    ).update(state=UploadState.CHECKING, updated_at=timezone.now())
+    ).update(state=UploadState.CHECKING, reason_code="", reason="", updated_at=timezone.now())
     upload.refresh_from_db()
     if not claimed:
         return upload
@@ -61,6 +84,11 @@ def complete_upload(upload: Upload) -> Upload:
         _accept(upload)
     except FileRefused as refusal:
         _refuse(upload, refusal)
+    except _StorageAway:
+        logger.exception("the storage does not answer; upload %s waits", upload.pk)
+        upload.reason_code, upload.reason = STORAGE_AWAY, STORAGE_AWAY_REASON
+        _settle(upload, UploadState.CHECKING, None)
+        return upload
     # A defect of ours must not leave the artist without an answer, nor stop the rest of a batch.
     except Exception:
         logger.exception("checking upload %s failed", upload.pk)
@@ -79,20 +107,23 @@ def complete_upload(upload: Upload) -> Upload:
 def _accept(upload: Upload) -> None:
     revision = Revision.objects.filter(pk=upload.pk).first()
     if revision is None:
-        path = _bytes_of(upload)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with _storage():
+            path = _bytes_of(upload)
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         _refuse_duplicate(upload, sha256)
         probed = probe(path)
         tags = read_tags(path)
-        name = _store(upload, path)
+        with _storage():
+            name = _store(upload, path)
         try:
             with transaction.atomic():
                 revision = _make_revision(upload, name, sha256, probed, tags)
                 _settle(upload, UploadState.ACCEPTED, revision)
         # Whatever else goes wrong, the stored file stays: a second run finds it there.
         except FileRefused:
-            default_storage.delete(name)
+            with _storage():
+                default_storage.delete(name)
             raise
     else:
         _settle(upload, UploadState.ACCEPTED, revision)
@@ -230,7 +261,8 @@ def _add_artwork(album: Album, cover: bytes) -> None:
     except PictureRefused as refusal:
         logger.info("the cover in the tags was not taken: %s", refusal)
         return
-    album.artwork.save("cover.webp", picture)
+    with _storage():
+        album.artwork.save("cover.webp", picture)
 
 
 def _refuse(upload: Upload, refusal: FileRefused) -> None:

@@ -49,7 +49,8 @@ def tidy_uploads() -> Tidied:
 
 
 def _finish_stuck() -> int:
-    """Uploads whose last byte arrived, but whose process died before it said what came of them."""
+    """Uploads whose last byte arrived, but whose process died before it said what came of them, or
+    found the storage away."""
     stuck = Upload.objects.filter(
         state__in=[UploadState.RECEIVING, UploadState.CHECKING],
         offset_bytes__gte=F("length_bytes"),
@@ -58,10 +59,10 @@ def _finish_stuck() -> int:
     count = 0
     for upload in stuck:
         try:
-            complete_upload(upload)
+            done = complete_upload(upload)
         except Upload.DoesNotExist:  # deleted in this moment
             continue
-        count += 1
+        count += done.state != UploadState.CHECKING
     return count
 
 

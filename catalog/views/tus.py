@@ -182,6 +182,8 @@ def _describe(response: HttpResponse, upload: Upload) -> None:
         response["Upload-Expires"] = http_date(upload.expires_at.timestamp())
     if upload.state == UploadState.ACCEPTED and upload.revision is not None:
         response["Upload-Result"] = reverse("track", args=[upload.revision.track_id])
+    if upload.state == UploadState.CHECKING:
+        response["Upload-Wait"] = upload.reason or "The file is being checked."
 
 
 def _refused(upload: Upload) -> _Problem:

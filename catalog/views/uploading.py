@@ -94,7 +94,7 @@ def _take_form(
 ) -> None:
     """Take every file of the form in; each gets its own answer."""
     files = cast(list[TemporaryUploadedFile], request.FILES.getlist("files"))
-    accepted, refused = 0, len(handler.too_large) + len(handler.without_room)
+    accepted, waiting, refused = 0, 0, len(handler.too_large) + len(handler.without_room)
     try:
         for name, size in handler.too_large:
             _refuse(artist, name, size, services.too_large(size))
@@ -102,13 +102,17 @@ def _take_form(
             _refuse(artist, name, size, services.over_quota(artist))
         for file in files:
             taken = _take(artist, file, track, album)
-            accepted += taken
-            refused += not taken
+            accepted += taken == UploadState.ACCEPTED
+            waiting += taken == UploadState.CHECKING
+            refused += taken == UploadState.REFUSED
     except services.TooManyUploads as limit:
         messages.error(request, str(limit))
     if accepted:
         files_word = "file is" if accepted == 1 else "files are"
         messages.success(request, f"{accepted} {files_word} in your library now.")
+    if waiting:
+        files_word = "file is" if waiting == 1 else "files are"
+        messages.warning(request, f"{waiting} {files_word} kept and not yet taken in: see below.")
     if refused:
         files_word = "file was" if refused == 1 else "files were"
         messages.error(request, f"{refused} {files_word} not taken. The list below says why.")
@@ -118,7 +122,8 @@ def _take_form(
 
 def _take(
     artist: Artist, file: TemporaryUploadedFile, track: Track | None, album: Album | None
-) -> bool:
+) -> str:
+    """The upload's state once the file has been checked."""
     file.flush()
     try:
         row = services.adopt_file(
@@ -128,11 +133,11 @@ def _take(
             track=track,
             album=album,
         )
-        return services.complete_upload(row).state == UploadState.ACCEPTED
+        return services.complete_upload(row).state
     except FileRefused:  # kept as a row, which the page lists
-        return False
+        return UploadState.REFUSED
     except Upload.DoesNotExist:  # the track that it was for has just been deleted
-        return False
+        return UploadState.REFUSED
 
 
 def _refuse(artist: Artist, name: str, size_bytes: int, refusal: FileRefused) -> None:

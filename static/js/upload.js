@@ -100,6 +100,13 @@ class Item {
 
   finish(response) {
     this.sent = this.file.size;
+    const wait = response?.getHeader("Upload-Wait");
+    if (wait) {
+      this.show("done", wait);
+      say(`${this.file.name}: ${wait}`);
+      pump();
+      return;
+    }
     this.link(response?.getHeader("Upload-Result"));
     this.show("done", "In your library");
     say(`${this.file.name} is in your library.`);

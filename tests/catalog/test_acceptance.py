@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import threading
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+from botocore.config import Config
 from django.core.files.storage import default_storage
 from django.db import connection
+from django.utils import timezone
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
 from mutagen.id3 import APIC, TALB, TCOM, TDRC, TIT2, TRCK, TSRC
@@ -253,6 +256,43 @@ def test_a_defect_of_ours_is_told_logged_and_hurts_nothing_else(artist, take, mo
     assert (upload.state, upload.reason_code) == (UploadState.REFUSED, "internal")
     assert "ZeroDivisionError" in caplog.text
     assert "ZeroDivision" not in upload.reason
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_file_waits_while_the_storage_is_away(artist, tmp_path, settings, monkeypatch, local):
+    """With a disk that takes nothing, and with a real client of a bucket that nobody serves."""
+    path = tmp_path / "x"
+    path.write_bytes(wav_bytes())
+    upload = services.adopt_file(artist=artist, path=path, filename="x.wav")
+    with monkeypatch.context() as patched:
+        if local:
+            Path(settings.MEDIA_ROOT).write_bytes(b"a file where the folder should be")
+        else:
+            from storages.backends.s3 import S3Storage
+
+            nowhere = S3Storage(
+                bucket_name="x", access_key="x", secret_key="x", region_name="us-east-1",
+                endpoint_url="http://127.0.0.1:9",
+                client_config=Config(retries={"max_attempts": 0}),
+            )  # fmt: skip
+            patched.setattr("catalog.services.acceptance.default_storage", nowhere)
+        done = services.complete_upload(upload)
+        assert (done.state, done.reason_code) == (UploadState.CHECKING, "storage_away")
+        assert done.reason == (
+            "Our storage does not answer at the moment; "
+            "your file is kept and will be taken in by itself."
+        )
+        assert Spool(upload.pk).path.read_bytes() == wav_bytes()
+    if local:
+        Path(settings.MEDIA_ROOT).unlink()
+    long_ago = timezone.now() - timedelta(minutes=11)
+    Upload.objects.filter(pk=upload.pk).update(updated_at=long_ago)
+    assert services.tidy_uploads().finished == 1
+    upload.refresh_from_db()
+    assert (upload.state, upload.reason, upload.reason_code) == (UploadState.ACCEPTED, "", "")
+    with default_storage.open(Revision.objects.get().file.name) as file:
+        assert file.read() == wav_bytes()
+    assert Spool(upload.pk).size_bytes == 0
 
 
 def test_listeners_hear_of_a_revision_once_it_is_committed(

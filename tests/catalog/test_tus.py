@@ -453,6 +453,19 @@ def test_a_track_deleted_with_the_last_byte_of_a_version_of_it(browser, track, m
     assert patch(browser, url, data, 0).status_code == 404
 
 
+def test_the_browser_is_told_to_wait_while_the_storage_is_away(browser, settings):
+    settings.MEDIA_ROOT.write_bytes(b"a file where the folder should be")
+    data = wav_bytes(hz=670)
+    url = create(browser, len(data), filename="a.wav")["Location"]
+    answer = patch(browser, url, data, 0)
+    assert (answer.status_code, answer["Upload-Offset"]) == (204, str(len(data)))
+    assert "your file is kept and will be taken in by itself" in answer["Upload-Wait"]
+    assert "Upload-Result" not in answer
+    assert "Upload-Wait" in head(browser, url)
+    recent = browser.get(reverse("upload_recent")).content.decode()
+    assert "Our storage does not answer at the moment" in recent
+
+
 def test_receiving_renews_the_time_to_live(browser):
     url = create(browser, 1000, filename="a.wav")["Location"]
     soon = timezone.now() + timedelta(minutes=1)

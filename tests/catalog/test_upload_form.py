@@ -132,6 +132,17 @@ def test_the_hourly_limit_is_told_and_what_was_taken_stays(browser, settings):
     assert "Too many uploads in one hour" in page
 
 
+def test_while_the_storage_is_away_files_are_kept(browser, settings):
+    settings.MEDIA_ROOT.write_bytes(b"a file where the folder should be")
+    answer = browser.post(
+        reverse("upload"), {"files": [file("a.wav", wav_bytes(hz=410))]}, follow=True
+    )
+    page = answer.content.decode()
+    assert "1 file is kept and not yet taken in" in page
+    assert "Our storage does not answer at the moment" in page
+    assert "not taken." not in page
+
+
 def test_nothing_chosen(browser):
     page = browser.post(reverse("upload"), follow=True).content.decode()
     assert "Choose some files first." in page
