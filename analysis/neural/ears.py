@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from analysis.neural.familiarity import Familiarity
+from analysis.neural.familiarity import Familiarity, mel_statistics
 from analysis.neural.listener import WINDOW_COLUMNS, ListeningNetwork, scale_mel, to_channels_last
-from analysis.neural.weights import Weights, find
+from analysis.neural.weights import Weights, WeightsUnavailable, find
 from analysis.neural.windows import at_least_one_window, cut, stitch, window_starts
 from analysis.sound.mel import COLUMNS_PER_SECOND
 
@@ -56,7 +56,10 @@ class HeardTrack:
 
 
 class Ears:
-    """A loaded listening network with its calibration."""
+    """A loaded listening network with its calibration.
+
+    Raises :class:`analysis.neural.weights.WeightsUnavailable` for weights of another network.
+    """
 
     def __init__(self, weights: Weights) -> None:
         tensors = {name: value.float() for name, value in load_file(weights.path).items()}
@@ -66,17 +69,25 @@ class Ears:
             if name.startswith(_FAMILIARITY_PREFIX)
         }
         self.weights = weights
-        self.labels: list[str] = list(weights.settings["labels"])
-        self.temperature = float(weights.settings["temperature"])
-        self.familiarity = Familiarity(**known)
-        self.network = ListeningNetwork(len(self.labels))
-        self.network.load_state_dict(tensors, assign=True)
+        try:
+            self.labels: list[str] = list(weights.settings["labels"])
+            self.temperature = float(weights.settings["temperature"])
+            self.familiarity = Familiarity.from_arrays(known)
+            self.network = ListeningNetwork(len(self.labels))
+            self.network.load_state_dict(tensors, assign=True)
+        except (KeyError, RuntimeError) as error:
+            raise WeightsUnavailable(
+                f"{weights.path} was made for another version of this network: {error}"
+            ) from error
         self.network.eval()
         to_channels_last(self.network)
         self.network.requires_grad_(False)
 
     def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         return functional.softmax(logits / self.temperature, dim=-1)
+
+    def _familiarity(self, mel: npt.NDArray[np.uint8], pooled: npt.NDArray[np.float32]) -> float:
+        return float(self.familiarity.score(mel_statistics(mel)[None], pooled[None])[0])
 
     def predict(
         self, mel: npt.NDArray[np.uint8]
@@ -95,7 +106,7 @@ class Ears:
         return (
             self._probabilities(logits).numpy(),
             functional.normalize(embedding, dim=0).numpy(),
-            float(self.familiarity.score(pooled.numpy()[None])[0]),
+            self._familiarity(mel, pooled.numpy()),
         )
 
     def hear(self, mel: npt.NDArray[np.uint8], *, explain: str | None = None) -> HeardTrack:
@@ -129,7 +140,7 @@ class Ears:
             label=self.labels[index],
             probabilities={n: float(p) for n, p in zip(self.labels, probabilities, strict=True)},
             confidence=float(probabilities[index]),
-            familiarity=float(self.familiarity.score(pools.mean(0).numpy()[None])[0]),
+            familiarity=self._familiarity(mel, pools.mean(0).numpy()),
             course=self._course(logits, starts, mel.shape[1]),
             embedding=embedding.astype(np.float32),
             heat=heat[:, : mel.shape[1]],

@@ -49,7 +49,11 @@ def fit_and_measure(
     _, train_pooled, _ = hear_tracks(network, train.mel, device=_CPU)
     logits, pooled, embeddings = hear_tracks(network, validation.mel, device=_CPU)
     temperature = fit_temperature(logits, validation.labels)
-    known = familiarity.fit(train_pooled, train.labels, pooled)
+    known = familiarity.fit(
+        (familiarity.mel_statistics(train.mel), train_pooled),
+        train.labels,
+        (familiarity.mel_statistics(validation.mel), pooled),
+    )
     probabilities = _softmax(logits / temperature)
     genres = [validation.names[index] for index in validation.labels]
     stats = _mel_statistics(validation.mel)
@@ -95,8 +99,9 @@ def ship(
         name: value.half().contiguous() if value.is_floating_point() else value
         for name, value in evaluated.network.state_dict().items()
     }
-    for name, value in asdict(evaluated.known).items():
-        tensors[f"familiarity.{name}"] = torch.from_numpy(np.asarray(value)).half()
+    # In full precision: small eigenvalues make large numbers.
+    for name, value in evaluated.known.arrays().items():
+        tensors[f"familiarity.{name}"] = torch.from_numpy(value)
     weights_file = folder / "ears.safetensors"
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, weights_file)
@@ -137,8 +142,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 def _mel_statistics(mel: np.ndarray) -> np.ndarray:
     """Mean and deviation of each mel band, standardised: what needs no learning."""
-    scaled = mel.astype(np.float32) / 255.0
-    stats = np.concatenate([scaled.mean(2), scaled.std(2)], axis=1)
+    stats = familiarity.mel_statistics(mel)
     return _unit((stats - stats.mean(0)) / (stats.std(0) + 1e-6)).astype(np.float32)
 
 
@@ -196,9 +200,9 @@ are the only things fitted on them.
 
 ## Familiarity
 
-The distance of a track's features to the nearest genre centre, as the share of validation tracks
-that lie at least as far. Below {familiarity.UNFAMILIAR_BELOW:.2f} the page says that the music is
-unlike what the model knows.
+The distance of a track's mel statistics and features to the nearest genre centre, as the share of
+validation tracks that lie at least as far. Below {familiarity.UNFAMILIAR_BELOW:.2f} the page says
+that the music is unlike what the model knows.
 
 ## Limits
 

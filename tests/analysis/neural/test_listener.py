@@ -138,3 +138,22 @@ def test_local_weights_come_before_shipped_ones(tmp_path, monkeypatch):
     assert find("ears").origin == "local"
     monkeypatch.delenv("MODELS_DIR")
     assert find("ears").origin == "shipped"
+
+
+def test_weights_of_another_network_are_named(tmp_path, monkeypatch):
+    from safetensors.torch import save_file
+
+    from analysis.neural.weights import write_manifest
+
+    save_file({"stem.0.weight": torch.zeros(1)}, tmp_path / "ears.safetensors")
+    write_manifest(
+        tmp_path / "ears.json",
+        weights_file=tmp_path / "ears.safetensors",
+        version="0",
+        licence="MIT",
+        source="test",
+        settings={"labels": ["a"], "temperature": 1.0},
+    )
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path))
+    with pytest.raises(WeightsUnavailable, match="another version"):
+        Ears(find("ears"))
