@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.urls import reverse
@@ -10,10 +11,11 @@ from analysis import selectors
 from analysis.jobs import position_and_wait
 from analysis.mixing import ANY_GENRE, load_targets, rejudge
 from analysis.models import Job, JobState, Report
-from analysis.neural.weights import find
+from analysis.neural.weights import WeightsUnavailable, find
 from analysis.pictures import mel_ticks
-from analysis.versions import genre_names
 from catalog.models import Artist, Revision, ShareLink
+
+log = logging.getLogger(__name__)
 
 
 def job_context(job: Job | None) -> dict[str, Any]:
@@ -85,8 +87,7 @@ def report_context(
         "target_name": target_name(document["mix"]["genre"]) if "mix" in document else "",
         "target_choices": [(name, target_name(name)) for name in load_targets().genres],
         "accuracy_note": accuracy_note(),
-        "calibration_error_points": round(100 * find("ears").figures["ece_15_bins_cross_fitted"]),
-        "genre_names": genre_names(),
+        "calibration_error_points": calibration_error_points(),
         "similar": [
             {
                 "track": hit.track,
@@ -116,9 +117,29 @@ def target_name(genre: str) -> str:
     return "all genres" if genre == ANY_GENRE else genre
 
 
+def _ears_figures() -> dict[str, Any]:
+    """What was measured of the genre model; empty while its weights are missing or damaged.
+
+    A report is shown all the same, and ``/readyz`` says what is wrong.
+    """
+    try:
+        return find("ears").figures
+    except (WeightsUnavailable, KeyError, ValueError, OSError) as error:
+        log.warning("no figures of the genre model: %s", error)
+        return {}
+
+
+def calibration_error_points() -> int | None:
+    """By how many points the genre model's percentages are off on average; None if not known."""
+    error = _ears_figures().get("ece_15_bins_cross_fitted")
+    return None if error is None else round(100 * error)
+
+
 def accuracy_note() -> str:
-    """An honest line on how often the genre model is right."""
-    figures = find("ears").figures
+    """An honest line on how often the genre model is right; empty if that is not known."""
+    figures = _ears_figures()
+    if not {"accuracy", "tracks"} <= figures.keys():
+        return ""
     return (
         "Loudness, peaks and balance are measurements. Genre, mood and similarity are estimates: "
         f"on {figures['tracks']['validation']} tracks by artists it had never heard, the genre "

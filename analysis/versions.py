@@ -11,8 +11,3 @@ MEASUREMENTS_VERSION = "1"
 def listen_version() -> str:
     """Identity of everything that decides the outcome of the listening stage."""
     return f"m{MEASUREMENTS_VERSION}+{find('ears').identity}"
-
-
-def genre_names() -> list[str]:
-    """Genres of the model that serves now, in its order."""
-    return list(find("ears").settings["labels"])

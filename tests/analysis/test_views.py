@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import re
 import uuid
 from pathlib import Path
@@ -26,6 +27,8 @@ from tests.factories import (
     UserFactory,
     document,
 )
+
+BASE_DIR = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,29 @@ class TestReport:
         assert f"{doc['loudness']['integrated_lufs']:.1f}".replace("-", "−") in text
         assert "Lemon &lt;b&gt;Tree&lt;/b&gt;" in text
         assert "<b>Tree</b>" not in text
+
+    @pytest.mark.parametrize("manifest", [None, '{"file": "ears.safetensors", "sha256": "0"}', "{"])
+    def test_it_is_shown_while_the_weights_are_missing_or_damaged(
+        self, artist, revision, link, tmp_path, monkeypatch, manifest
+    ):
+        monkeypatch.setattr("analysis.neural.weights.SHIPPED_DIR", tmp_path)
+        if manifest is not None:
+            (tmp_path / "ears.json").write_text(manifest)
+            (tmp_path / "ears.safetensors").write_bytes(b"torn")
+        page = logged_in(artist).get(revision.track.get_absolute_url())
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert "E major" in text
+        assert "estimates are sometimes wrong" in text
+        assert "points off on average" not in text
+        assert Client().get(reverse("shared", args=[link.token])).status_code == 200
+
+    def test_it_says_how_often_the_model_is_right(self, artist, revision):
+        figures = json.loads((BASE_DIR / "analysis/weights/ears.json").read_text())["figures"]
+        text = logged_in(artist).get(revision.track.get_absolute_url()).content.decode()
+        assert f"right {figures['accuracy']:.0%} times in 100".replace("%", "") in text
+        points = round(100 * figures["ece_15_bins_cross_fitted"])
+        assert f"{points} points off on average" in text
 
     def test_another_target_is_judged_anew(self, artist, revision):
         client = logged_in(artist)
