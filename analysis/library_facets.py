@@ -80,7 +80,7 @@ def register() -> None:
             label="Genre",
             annotate=lambda tracks: tracks.annotate(
                 report_genre=_newest_report("genre"),
-                report_confidence=_newest_report("genre_confidence"),
+                report_decided=_newest_report("genre_decided"),
             ),
             choices=_genres,
             filter=lambda tracks, value: tracks.filter(Q(report_genre=value)),

@@ -85,7 +85,10 @@ class Report(models.Model):
     stage = models.CharField(max_length=16, choices=Stage)
     model_version = models.CharField(max_length=64)
     document = models.JSONField()
-    genre = models.CharField(max_length=64, blank=True, db_index=True)
+    genre = models.CharField(max_length=64, blank=True, db_index=True, help_text="The likeliest.")
+    genre_decided = models.BooleanField(
+        default=False, help_text="Sure enough, and familiar enough, to be named."
+    )
     genre_confidence = models.FloatField(null=True, blank=True)
     tempo_bpm = models.FloatField(null=True, blank=True)
     key = models.CharField(max_length=16, blank=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DATABASE_BACK_WITHIN_S = 90.0
+_STORAGE_WALK_KEY = "analysis.storage_walk"
+_STORAGE_WALK_EVERY_S = 24 * 3_600
 
 
 def derived_prefix(content_sha256: str) -> str:
@@ -123,8 +126,11 @@ def _fresh_start() -> dict[str, Any]:
 def housekeeping() -> int:
     """Finish or drop what crashes left of uploads, remove reports that outlived their last
     revision, and ask for the listening of revisions whose announcement was lost; returns how many
-    those were."""
-    tidy_uploads()
+    those were. All of the storage is looked through once a day."""
+    daily = cache.add(_STORAGE_WALK_KEY, True, _STORAGE_WALK_EVERY_S)
+    tidy_uploads(walk_storage=daily)
+    if daily:
+        _remove_derived_orphans()
     owners = Revision.objects.filter(content_sha256=OuterRef("content_sha256"))
     unowned = Report.objects.filter(~Exists(owners)).values_list("content_sha256", flat=True)
     for content_sha256 in set(unowned[:1_000]):
@@ -220,6 +226,7 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
             defaults={
                 "document": document,
                 "genre": document["genre"]["label"],
+                "genre_decided": document["genre"]["decided"],
                 "genre_confidence": document["genre"]["confidence"],
                 "tempo_bpm": document["tempo"]["bpm"],
                 "key": key_name(document["key"]),
@@ -292,6 +299,24 @@ def remove_derived_if_unowned(content_sha256: str) -> None:
             return
         Report.objects.filter(content_sha256=content_sha256).delete()
     _delete_tree(derived_prefix(content_sha256))
+
+
+def _remove_derived_orphans() -> None:
+    """Drop derived files of contents that no revision has and no report names any more."""
+    try:
+        folders, _ = default_storage.listdir("derived")
+    except FileNotFoundError:
+        return
+    for folder in folders:
+        contents, _ = default_storage.listdir(f"derived/{folder}")
+        owned = set(
+            Revision.objects.filter(content_sha256__in=contents).values_list(
+                "content_sha256", flat=True
+            )
+        )
+        for content_sha256 in set(contents) - owned:
+            log.info("removing what was derived from %s, which nobody has", content_sha256)
+            remove_derived_if_unowned(content_sha256)
 
 
 def _delete_tree(prefix: str) -> None:
