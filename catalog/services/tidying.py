@@ -35,16 +35,17 @@ class Tidied:
     stored_files: int
 
 
-def tidy_uploads() -> Tidied:
+def tidy_uploads(*, walk_storage: bool = True) -> Tidied:
     """Finish uploads that a crash left unchecked, drop expired ones, remove files without rows.
 
-    Safe at any time and as often as one likes: what may still be in use is left alone.
+    Safe at any time and as often as one likes: what may still be in use is left alone. Only with
+    ``walk_storage`` stored files are looked through, which takes a while where there are many.
     """
     return Tidied(
         finished=_finish_stuck(),
         expired=_drop_expired(),
         spooled_files=_remove_spooled_orphans(),
-        stored_files=_remove_stored_orphans(),
+        stored_files=_remove_stored_orphans() if walk_storage else 0,
     )
 
 

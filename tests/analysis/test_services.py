@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import OperationalError
@@ -248,6 +250,33 @@ class TestRemoving:
         assert [report.content_sha256 for report in Report.objects.all()] == [kept.content_sha256]
         assert not Embedding.objects.exists()
         assert derived_files(sha256) == []
+
+    def test_the_storage_is_looked_through_once_a_day(self):
+        kept = revision_with(b"a song")
+        long_ago = (timezone.now() - timedelta(days=2)).timestamp()
+
+        def strays() -> list[str]:
+            """A sound, and what was derived from one, that no row names."""
+            names = ["audio/99/stray", f"{services.derived_prefix('ab' * 32)}/listen/v/heat.png"]
+            for name in names:
+                default_storage.save(name, ContentFile(b"x"))
+                os.utime(default_storage.path(name), (long_ago, long_ago))
+            return names
+
+        owned = f"{services.derived_prefix(kept.content_sha256)}/listen/v/heat.png"
+        default_storage.save(owned, ContentFile(b"x"))
+        names = strays()
+        services.housekeeping()
+        assert [default_storage.exists(name) for name in names] == [False, False]
+        assert default_storage.listdir("derived/ab") == ([], [])
+        assert default_storage.exists(owned)
+        strays()
+        services.housekeeping()
+        assert [default_storage.exists(name) for name in names] == [True, True]
+        cache.clear()  # as if a day had passed
+        services.housekeeping()
+        assert [default_storage.exists(name) for name in names] == [False, False]
+        assert default_storage.exists(owned)
 
     def test_another_owner_of_the_content_keeps_the_report(self, song):
         first = revision_with(song)
