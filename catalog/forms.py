@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from catalog.models import Album, Artist, Track, User
+from catalog.models import Album, Artist, Revision, Track, User
 from catalog.registry import genre_choices
 
 _PICTURES = "image/jpeg,image/png,image/webp"
@@ -75,6 +75,16 @@ class TrackForm(forms.ModelForm):
     class Meta:
         model = Track
         fields = ("title", "version", "composer", "isrc", "release_date", "discoverable")
+
+
+class RevisionForm(forms.ModelForm):
+    """What changed in a version."""
+
+    class Meta:
+        model = Revision
+        fields = ("note",)
+        labels = {"note": "What changed in this version"}
+        help_texts = {"note": "Only you see this."}
 
 
 EXPIRIES: dict[str, tuple[str, timedelta | None]] = {

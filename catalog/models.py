@@ -151,7 +151,8 @@ def audio_path(instance: Revision, filename: str) -> str:
 
 
 class Revision(models.Model):
-    """One file of a track: v1, v2 ... each with its own report. Immutable once accepted."""
+    """One file of a track: v1, v2 ... each with its own report. Once accepted only its note
+    changes."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="revisions")
@@ -212,6 +213,7 @@ class Upload(models.Model):
     album = models.ForeignKey(
         Album, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads"
     )
+    note = models.CharField(max_length=300, blank=True, help_text="Becomes the revision's note.")
     state = models.CharField(max_length=16, choices=UploadState, default=UploadState.RECEIVING)
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=500, blank=True, help_text="What is wrong and what to do.")

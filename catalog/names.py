@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 MAX_NAME_LENGTH = 300
+MAX_NOTE_LENGTH = 300
 UNTITLED = "Untitled"
 
 # Marks that turn the direction of text around can make a name read as another one.

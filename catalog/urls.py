@@ -32,6 +32,7 @@ urlpatterns = [
         tracks.share_revoke,
         name="share_revoke",
     ),
+    path("revisions/<uuid:revision_id>/edit/", tracks.revision_edit, name="revision_edit"),
     path("revisions/<uuid:revision_id>/delete/", tracks.revision_delete, name="revision_delete"),
     path("media/audio/<uuid:revision_id>/", media.revision_audio, name="revision_audio"),
     path("media/artists/<int:artist_id>/", media.artist_picture, name="artist_picture"),

@@ -39,6 +39,7 @@ from catalog.services.tracks import (
     delete_tracks,
     move_tracks,
     reanalyse_tracks,
+    update_revision_note,
     update_track,
 )
 
@@ -78,5 +79,6 @@ __all__ = [
     "too_large",
     "update_album",
     "update_profile",
+    "update_revision_note",
     "update_track",
 ]

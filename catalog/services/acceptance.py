@@ -210,6 +210,7 @@ def _make_revision(
         bit_depth=probed.bit_depth,
         lossless=probed.lossless,
         tags=tags.as_json(),
+        note=upload.note,
     )
     try:
         with transaction.atomic():

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from catalog import selectors
 from catalog.models import Album, Artist, Track, Upload, UploadState
-from catalog.names import clean_filename, clean_folder
+from catalog.names import MAX_NOTE_LENGTH, clean_filename, clean_folder, clean_text
 from catalog.probing import FileRefused
 from catalog.spool import Spool, UploadBusy
 
@@ -61,6 +61,7 @@ def create_upload(
     folder: str = "",
     track: Track | None = None,
     album: Album | None = None,
+    note: str = "",
 ) -> Upload:
     """Open an upload of ``length_bytes``.
 
@@ -84,6 +85,7 @@ def create_upload(
         length_bytes=length_bytes,
         track=track,
         album=album,
+        note=clean_text(note, MAX_NOTE_LENGTH),
         expires_at=_expiry(),
     )
     upload.full_clean()
@@ -198,6 +200,7 @@ def adopt_file(
     folder: str = "",
     track: Track | None = None,
     album: Album | None = None,
+    note: str = "",
     keep: bool = False,
 ) -> Upload:
     """An upload whose bytes are all on this machine's disk: moved in, or copied with ``keep``.
@@ -211,6 +214,7 @@ def adopt_file(
         folder=folder,
         track=track,
         album=album,
+        note=note,
     )
     spool = Spool(upload.pk)
     with spool.writer():

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 
 from catalog.models import Album, Revision, Track
-from catalog.names import clean_text
+from catalog.names import MAX_NOTE_LENGTH, clean_text
 from catalog.selectors import current_revision_ids
 from catalog.signals import reanalysis_wanted
 from catalog.tags import normal_isrc
@@ -67,6 +67,13 @@ def delete_revision(revision: Revision) -> None:
                 "This is the track's only version. Delete the track instead.", code="last_revision"
             )
         revision.delete()
+
+
+def update_revision_note(revision: Revision, note: str) -> Revision:
+    """Say what changed in a version; an empty note says nothing."""
+    revision.note = clean_text(note, MAX_NOTE_LENGTH)
+    revision.save(update_fields=["note"])
+    return revision
 
 
 def move_tracks(tracks: QuerySet[Track], album: Album | None) -> int:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog import selectors, services
 from catalog.access import ArtistRequest, artist_required
-from catalog.forms import ShareForm, TrackForm, add_errors
+from catalog.forms import RevisionForm, ShareForm, TrackForm, add_errors
 from catalog.library import library_row, table_facets
 from catalog.models import Track
 
@@ -72,6 +72,21 @@ def track_delete(request: ArtistRequest, track_id: UUID) -> HttpResponse:
         return redirect("library")
     revisions = track.revisions.all()
     return render(request, "catalog/track_delete.html", {"track": track, "revisions": revisions})
+
+
+@artist_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def revision_edit(request: ArtistRequest, revision_id: UUID) -> HttpResponse:
+    """Say what changed in a version."""
+    revision = selectors.get_revision_for(request.user, revision_id)
+    form = RevisionForm(request.POST or None, instance=revision)
+    if request.method == "POST" and form.is_valid():
+        services.update_revision_note(revision, form.cleaned_data["note"])
+        messages.success(request, "The note is saved.")
+        return redirect(f"{revision.track.get_absolute_url()}?revision={revision.number}")
+    context = {"form": form, "revision": revision}
+    status = 422 if form.errors else 200
+    return render(request, "catalog/revision_form.html", context, status=status)
 
 
 @artist_required

@@ -103,6 +103,7 @@ def uploads(request: HttpRequest, artist: Artist) -> HttpResponse:
             length_bytes=length,
             track=track,
             album=album,
+            note=metadata.get("note", ""),
         )
     except services.TooManyUploads as refusal:
         raise _Problem(

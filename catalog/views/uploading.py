@@ -101,7 +101,7 @@ def _take_form(
         for name, size in handler.without_room:
             _refuse(artist, name, size, services.over_quota(artist))
         for file in files:
-            taken = _take(artist, file, track, album)
+            taken = _take(artist, file, track, album, note=request.POST.get("note", ""))
             accepted += taken == UploadState.ACCEPTED
             waiting += taken == UploadState.CHECKING
             refused += taken == UploadState.REFUSED
@@ -121,7 +121,12 @@ def _take_form(
 
 
 def _take(
-    artist: Artist, file: TemporaryUploadedFile, track: Track | None, album: Album | None
+    artist: Artist,
+    file: TemporaryUploadedFile,
+    track: Track | None,
+    album: Album | None,
+    *,
+    note: str,
 ) -> str:
     """The upload's state once the file has been checked."""
     file.flush()
@@ -132,6 +137,7 @@ def _take(
             filename=file.name or "",
             track=track,
             album=album,
+            note=note,
         )
         return services.complete_upload(row).state
     except FileRefused:  # kept as a row, which the page lists

@@ -76,6 +76,7 @@ class Item {
         folder: this.folder,
         track: config.track,
         album: config.album,
+        note: part("version-note")?.value ?? "",
       },
       onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrfToken()),
       onShouldRetry: (error) => {

@@ -453,6 +453,30 @@ def test_a_track_deleted_with_the_last_byte_of_a_version_of_it(browser, track, m
     assert patch(browser, url, data, 0).status_code == 404
 
 
+def test_a_version_says_what_changed(browser, track, login, other):
+    data = wav_bytes(hz=680)
+    note = "Louder\x00 bass,\n<b>softer</b> voice \u202e" + "x" * 400
+    url = create(browser, len(data), filename="v2.wav", track=str(track.pk), note=note)["Location"]
+    patch(browser, url, data, 0)
+    revision = track.revisions.get(number=2)
+    assert revision.note == ("Louder bass, <b>softer</b> voice " + "x" * 400)[:300]
+    page = browser.get(track.get_absolute_url()).content.decode()
+    assert "Louder bass, &lt;b&gt;softer&lt;/b&gt; voice" in page
+
+    edit = reverse("revision_edit", args=[revision.pk])
+    assert edit in page
+    assert "Louder bass" in browser.get(edit).content.decode()
+    assert login(other).post(edit, {"note": "mine now"}).status_code == 404
+    assert browser.post(edit, {"note": "y" * 301}).status_code == 422
+    revision.refresh_from_db()
+    assert revision.note.startswith("Louder bass")
+    page = browser.post(edit, {"note": " A new  chorus "}, follow=True).content.decode()
+    assert ">A new chorus<" in page
+    browser.post(edit, {"note": ""})
+    revision.refresh_from_db()
+    assert revision.note == ""
+
+
 def test_the_browser_is_told_to_wait_while_the_storage_is_away(browser, settings):
     settings.MEDIA_ROOT.write_bytes(b"a file where the folder should be")
     data = wav_bytes(hz=670)

@@ -113,8 +113,8 @@ def test_a_picture_too_large_is_refused_and_no_more_of_it_kept(browser, artist, 
 def test_a_new_version_by_the_form(browser, track):
     url = f"{reverse('upload')}?track={track.pk}"
     assert f"New version of {track}" in browser.get(url).content.decode()
-    browser.post(url, {"files": [file("v2.wav", wav_bytes(hz=900))]})
-    assert [r.number for r in track.revisions.all()] == [2, 1]
+    browser.post(url, {"files": [file("v2.wav", wav_bytes(hz=900))], "note": " New  chorus"})
+    assert [(r.number, r.note) for r in track.revisions.all()] == [(2, "New chorus"), (1, "")]
 
 
 def test_files_into_an_album(browser, artist):
