@@ -197,3 +197,21 @@ def test_everything_can_be_done_without_javascript(browser, live_site: Stack):
     expect(page.locator("#genre")).to_be_visible()
     expect(page.locator("#similar")).to_be_visible()
     context.close()
+
+
+def test_a_new_version_says_what_changed(page: Page, live_site: Stack, no_overflow):
+    sign_up(page, live_site)
+    upload(page, live_site, SONGS[:1])
+    page.locator("[data-list] a[data-open]").first.click()
+    page.wait_for_url("**/tracks/**")
+    page.get_by_role("link", name="New version").click()
+    no_overflow()
+    page.get_by_label("What changed in this version").locator("visible=true").fill("Louder bass")
+    page.locator("[data-files]").set_input_files(SONGS[1])
+    page.locator("[data-list] a[data-open]").click()
+    expect(page.locator(".track-head")).to_contain_text("Louder bass")
+    page.get_by_label("More actions").click()
+    page.get_by_role("link", name="Edit the note on v2").click()
+    page.get_by_label("What changed in this version").fill("A new chorus")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".track-head")).to_contain_text("A new chorus")
