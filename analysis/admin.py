@@ -30,7 +30,15 @@ class JobAdmin(admin.ModelAdmin):
 
 @admin.register(Report)
 class ReportAdmin(admin.ModelAdmin):
-    list_display = ("content_sha256", "stage", "genre", "genre_decided", "tempo_bpm", "key", "model_version")
+    list_display = (
+        "content_sha256",
+        "stage",
+        "genre",
+        "genre_decided",
+        "tempo_bpm",
+        "key",
+        "model_version",
+    )
     list_filter = ("stage", "genre", "model_version")
     search_fields = ("content_sha256",)
     readonly_fields = tuple(field.name for field in Report._meta.fields)

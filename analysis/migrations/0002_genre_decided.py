@@ -4,20 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('analysis', '0001_initial'),
+        ("analysis", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='report',
-            name='genre_decided',
-            field=models.BooleanField(default=False, help_text='Sure enough, and familiar enough, to be named.'),
+            model_name="report",
+            name="genre_decided",
+            field=models.BooleanField(
+                default=False, help_text="Sure enough, and familiar enough, to be named."
+            ),
         ),
         migrations.AlterField(
-            model_name='report',
-            name='genre',
-            field=models.CharField(blank=True, db_index=True, help_text='The likeliest.', max_length=64),
+            model_name="report",
+            name="genre",
+            field=models.CharField(
+                blank=True, db_index=True, help_text="The likeliest.", max_length=64
+            ),
         ),
     ]
