@@ -15,6 +15,7 @@ from catalog.models import Artist, Revision, Track
 
 # Pairs beyond this many are sampled for a hit's percentile; enough for whole percents.
 _PERCENTILE_POOL = 2_000
+_LEAST_FOR_PERCENTILE = 20
 
 
 def job_of(revision: Revision, stage: str = Stage.LISTEN) -> Job | None:
@@ -38,14 +39,15 @@ def report_of(revision: Revision, stage: str = Stage.LISTEN) -> Report | None:
 class SimilarTrack:
     """A neighbour in the similarity space.
 
-    ``percentile``: it is nearer than this share (0..100) of all tracks that the asker may see.
+    ``percentile``: it is nearer than this share (0..100) of all tracks that the asker may see;
+    None where they are too few for a share to mean anything.
     ``reasons``: what both have in common, in words made from their reports.
     """
 
     track: Track
     revision: Revision
     report: Report
-    percentile: int
+    percentile: int | None
     reasons: list[str]
     is_own: bool
 
@@ -109,10 +111,11 @@ def similar_tracks(
     ]
 
 
-def _percentile(distance: float, sample: list[float]) -> int:
-    """Share (0..100) of sampled distances that are larger."""
-    farther = sum(1 for other in sample if other > distance)
-    return round(100 * farther / len(sample)) if sample else 0
+def _percentile(distance: float, sample: list[float]) -> int | None:
+    """Share (0..100) of sampled distances that are larger; None of fewer than twenty."""
+    if len(sample) < _LEAST_FOR_PERCENTILE:
+        return None
+    return round(100 * sum(other > distance for other in sample) / len(sample))
 
 
 def reasons(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -40,7 +40,16 @@ def test_nearest_first_and_never_itself():
     near, _ = heard(artist, at(10))
     found = selectors.similar_tracks(report, asker=artist, exclude=mine)
     assert [hit.track for hit in found] == [near, far]
-    assert [hit.percentile for hit in found] == [50, 0]
+    assert [hit.percentile for hit in found] == [None, None], "a share of two says nothing"
+
+
+def test_the_percentile_is_the_share_of_tracks_that_are_farther():
+    artist = ArtistFactory()
+    mine, report = heard(artist, at(0))
+    for degrees in range(4, 84, 4):
+        heard(artist, at(degrees))
+    found = selectors.similar_tracks(report, asker=artist, exclude=mine, limit=3)
+    assert [hit.percentile for hit in found] == [95, 90, 85]
 
 
 def test_another_artists_track_must_be_discoverable():
