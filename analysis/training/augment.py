@@ -10,21 +10,26 @@ from torch.nn import functional
 
 from analysis.neural.listener import WINDOW_COLUMNS
 
+# Control points of the random equaliser curve: about one for each of the product's bands.
+_EQUALISER_POINTS = 8
+
 
 @dataclass(frozen=True)
 class Augmentation:
     """How strongly windows are changed. All draws are uniform within the given bound.
 
-    About half as much of everything as seems plausible: twice these bounds, with twice the epochs,
-    cost 0.05 of accuracy on the validation tracks.
+    Chosen on the validation tracks, one run each: changes of time, pitch and masks twice as strong
+    cost 0.05 of accuracy; the equaliser with a little more tilt, contrast and floor gained 0.02,
+    and more on sound that was mastered differently.
     """
 
     stretch: float = 0.12  # time scale 1 ± this
     shift_bands: int = 1  # pitch shift in mel bands
-    tilt: float = 0.05  # spectral tilt, share of full scale across the bands
+    tilt: float = 0.08  # spectral tilt, share of full scale across the bands
+    equaliser: float = 0.1  # a smooth random curve over the bands, share of full scale
     gain: float = 0.05  # level, share of full scale
-    contrast: float = 0.1  # dynamic scale 1 ± this
-    floor: float = 0.1  # highest raised noise floor, share of full scale
+    contrast: float = 0.15  # dynamic scale 1 ± this
+    floor: float = 0.2  # highest raised noise floor, share of full scale
     noise: float = 0.02  # Gaussian noise, share of full scale
     mask_bands: int = 16
     mask_columns: int = 20
@@ -60,6 +65,9 @@ def random_window(mel: Tensor, *, augmentation: Augmentation, generator: torch.G
             piece[shift:] = piece[shift - 1 : shift]
     bands = torch.linspace(-1.0, 1.0, piece.shape[0])[:, None]
     piece = piece + bands * draw(-a.tilt, a.tilt) + draw(-a.gain, a.gain)
+    points = (torch.rand(1, 1, _EQUALISER_POINTS, generator=generator) * 2 - 1) * a.equaliser
+    curve = functional.interpolate(points, size=piece.shape[0], mode="linear", align_corners=True)
+    piece = piece + curve[0, 0][:, None] * draw(0, 1)
     piece = (piece - 0.5) * draw(1 - a.contrast, 1 + a.contrast) + 0.5
     floor = max(0.0, draw(-a.floor, a.floor))
     piece = piece.clamp_min(floor).sub(floor).div(1.0 - floor)
