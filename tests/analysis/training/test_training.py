@@ -73,7 +73,7 @@ def test_shipped_files_answer_like_the_trained_network(tmp_path, monkeypatch):
     train, validation = corpus(0, "a"), corpus(1, "b")
     network = train_trunk(
         train,
-        recipe=Recipe(epochs=6, crops_per_track=2, batch_size=12, ema_decay=0.5, seed=1),
+        recipe=Recipe(epochs=12, crops_per_track=2, batch_size=12, ema_decay=0.5, seed=1),
         run_dir=tmp_path / "run",
         device="cpu",
     )
