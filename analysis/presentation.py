@@ -17,6 +17,13 @@ from catalog.models import Artist, Revision, ShareLink
 
 log = logging.getLogger(__name__)
 
+# What the listening stage leaves in the storage for its page, with the type it is served as.
+DERIVED_FILES = {
+    "spectrogram.png": "image/png",
+    "heat.png": "image/png",
+    "waveform.json": "application/json",
+}
+
 
 def job_context(job: Job | None) -> dict[str, Any]:
     """A job with its place in the queue and expected wait."""
@@ -28,7 +35,6 @@ def job_context(job: Job | None) -> dict[str, Any]:
         "job": job,
         "queue_position": place,
         "estimated_s": wait_s,
-        "is_waiting": job is not None and job.state in (JobState.QUEUED, JobState.RUNNING),
     }
 
 
@@ -65,10 +71,9 @@ def report_context(
         document = _shared_part(document, share)
     files = {
         name: _file_url(revision, name, share)
-        for name in ("spectrogram.png", "heat.png", "waveform.json")
+        for name in DERIVED_FILES
         if share is None or name in shared_files(share)
     }
-    audio_url = _audio_url(revision, share)
     similar = (
         selectors.similar_tracks(report, asker=asker, exclude=revision.track)
         if share is None
@@ -81,7 +86,7 @@ def report_context(
             "heatmap": files.get("heat.png"),
         },
         "waveform_url": files.get("waveform.json"),
-        "audio_url": audio_url,
+        "audio_url": _audio_url(revision, share),
         "mel_ticks": mel_ticks(),
         "target": document["mix"]["genre"] if "mix" in document else "",
         "target_name": target_name(document["mix"]["genre"]) if "mix" in document else "",
@@ -100,15 +105,6 @@ def report_context(
             }
             for hit in similar
         ],
-        "page_data": {
-            "duration_s": document["file"]["duration_s"],
-            "audio_url": audio_url,
-            "waveform_url": files.get("waveform.json"),
-            "mel_ticks": mel_ticks(),
-            "course": document.get("genre", {}).get("course", []),
-            "loudness": document.get("loudness", {}),
-            "mix": document.get("mix", {}),
-        },
     }
 
 

@@ -10,7 +10,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from pgvector.django import CosineDistance
 
 from analysis.models import Embedding, Job, Report, Stage
-from analysis.services import key_name
 from catalog.models import Artist, Revision, Track
 
 # Pairs beyond this many are sampled for a hit's percentile; enough for whole percents.
@@ -30,6 +29,11 @@ def report_of(revision: Revision, stage: str = Stage.LISTEN) -> Report | None:
         .order_by("-created_at")
         .first()
     )
+
+
+def key_name(key: dict[str, Any]) -> str:
+    """``"F# minor"``, or an empty text where no key was found."""
+    return f"{key['tonic']} {key['mode']}" if key.get("tonic") else ""
 
 
 # --- Similar tracks -------------------------------------------------------------------------------

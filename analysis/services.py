@@ -26,6 +26,7 @@ from django.utils import timezone
 from analysis import jobs
 from analysis.heart import Heart
 from analysis.models import Embedding, Job, JobState, Report, Stage
+from analysis.selectors import key_name
 from analysis.sound.decode import UndecodableAudio
 from analysis.versions import listen_version
 from catalog.models import Revision
@@ -242,11 +243,6 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
                 "vector": document["embedding"],
             },
         )
-
-
-def key_name(key: dict[str, Any]) -> str:
-    """``"F# minor"``, or an empty text where no key was found."""
-    return f"{key['tonic']} {key['mode']}" if key.get("tonic") else ""
 
 
 @contextmanager

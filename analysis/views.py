@@ -18,12 +18,6 @@ from catalog.models import Revision, Track
 from catalog.services import sharing
 from catalog.streaming import ranged_response
 
-DERIVED_FILES = {
-    "spectrogram.png": "image/png",
-    "heat.png": "image/png",
-    "waveform.json": "application/json",
-}
-
 
 def _chosen_revision(track: Track, request: HttpRequest) -> tuple[Revision, list[Revision]]:
     """The revision that ``?revision=`` names (the newest without it), and all of them."""
@@ -107,13 +101,13 @@ def derived_file(request: HttpRequest, revision_id: uuid.UUID, name: str) -> Htt
 
 def _derived(request: HttpRequest, revision: Revision, name: str) -> HttpResponseBase:
     report: Report | None = selectors.report_of(revision)
-    if report is None or name not in DERIVED_FILES:
+    if report is None or name not in presentation.DERIVED_FILES:
         raise Http404
     return ranged_response(
         request,
         storage=default_storage,
         name=services.derived_name(report, name),
-        content_type=DERIVED_FILES[name],
+        content_type=presentation.DERIVED_FILES[name],
         etag=f"{report.pk.hex}-{report.created_at.timestamp():.0f}-{name}",
     )
 
