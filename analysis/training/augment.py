@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,9 +10,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from analysis.neural.listener import WINDOW_COLUMNS
+from analysis.training.picture_bank import N_BANDS, PictureBank
 
 # Control points of the random equaliser curve: about one for each of the product's bands.
 _EQUALISER_POINTS = 8
+# Columns (about 3 to 6 s) of the pieces that stand for short files.
+_SHORT_PIECE = (39.0, 80.0)
+
+Draw = Callable[[float, float], Tensor]  # uniform numbers (n,) between two bounds
 
 
 @dataclass(frozen=True)
@@ -37,49 +43,99 @@ class Augmentation:
     short: float = 0.05  # share of windows made of a 3 s piece, repeated
 
 
+def random_windows(
+    bank: PictureBank,
+    tracks: Tensor,
+    *,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    width: int = WINDOW_COLUMNS,
+) -> Tensor:
+    """One window of each of ``tracks`` (n,), each changed in its own way.
+
+    Returns (n, 128, width) float32 in 0..1. A piece much shorter than ``width`` (of a short track,
+    or by the draw of ``augmentation.short``) is repeated, as short files are when they are heard.
+    """
+    a = augmentation
+    n = len(tracks)
+
+    def draw(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, generator=generator)
+
+    windows = bank.read(tracks, _positions(bank, tracks, a, width, draw))
+    shift = draw(-a.shift_bands, a.shift_bands).round().to(torch.int64)
+    _shift_bands(windows, shift)
+    offset = draw(-a.tilt, a.tilt)[:, None] * torch.linspace(-1.0, 1.0, N_BANDS)
+    offset += draw(-a.gain, a.gain)[:, None]
+    points = (torch.rand(n, 1, _EQUALISER_POINTS, generator=generator) * 2 - 1) * a.equaliser
+    curve = functional.interpolate(points, size=N_BANDS, mode="linear", align_corners=True)
+    offset += curve[:, 0] * draw(0, 1)[:, None]
+    # (x + offset - 0.5) * contrast + 0.5, in two passes over the cells
+    contrast = draw(1 - a.contrast, 1 + a.contrast)[:, None, None]
+    windows.mul_(contrast).add_((offset[:, None] - 0.5) * contrast + 0.5)
+    floor = draw(-a.floor, a.floor).clamp_min_(0.0)[:, None, None]
+    windows.sub_(floor).clamp_min_(0.0).div_(1.0 - floor)
+    noise = torch.randn(windows.shape, generator=generator)
+    windows.addcmul_(noise, draw(0, a.noise)[:, None, None])
+    _mask(windows, a, draw)
+    return windows.clamp_(0.0, 1.0).transpose(1, 2).contiguous()
+
+
+def _positions(
+    bank: PictureBank, tracks: Tensor, a: Augmentation, width: int, draw: Draw
+) -> Tensor:
+    """Where in its track each column (n, width) of the windows is read."""
+    count = bank.count[tracks].to(torch.float32)
+    size = (width * draw(1 - a.stretch, 1 + a.stretch)).round_()
+    short = draw(0, 1) < a.short
+    size = torch.where(short, draw(*_SHORT_PIECE).round_().clamp_(max=width), size)
+    size = torch.minimum(size, count)
+    start = (draw(0, 1) * (count - size + 1)).floor_().clamp_(max=count - size)
+    at = torch.arange(width, dtype=torch.float32)
+    stretched = ((at + 0.5) * (size / width)[:, None] - 0.5).clamp_(min=0)
+    stretched = torch.minimum(stretched, size[:, None] - 1)
+    repeated = (short | (size < 0.75 * width))[:, None]
+    return torch.where(repeated, at % size[:, None], stretched) + start[:, None]
+
+
+def _shift_bands(windows: Tensor, shift: Tensor) -> None:
+    """Move windows (n, width, 128) up by ``shift`` (n,) bands in place; the edge band is kept."""
+    for bands in shift.unique().tolist():
+        moved = windows[shift == bands]
+        if bands > 0:
+            windows[shift == bands] = functional.pad(moved[..., :-bands], (bands, 0), "replicate")
+        elif bands < 0:
+            windows[shift == bands] = functional.pad(moved[..., -bands:], (0, -bands), "replicate")
+
+
+def _mask(windows: Tensor, a: Augmentation, draw: Draw) -> None:
+    """Paint stripes of bands and of columns over with the window's mean, in place."""
+    width = windows.shape[1]
+    columns_at_most = a.mask_columns * width / WINDOW_COLUMNS
+    bands = torch.ones(len(windows), N_BANDS)
+    columns = torch.ones(len(windows), width)
+    for _ in range(a.masks):
+        bands[_stripe(N_BANDS, draw(0, a.mask_bands).floor_(), draw(0, 1))] = 0.0
+        columns[_stripe(width, draw(0, columns_at_most).floor_(), draw(0, 1))] = 0.0
+    mean = windows.mean(dim=(1, 2), keepdim=True)
+    windows.sub_(mean).mul_(bands[:, None, :]).mul_(columns[:, :, None]).add_(mean)
+
+
+def _stripe(length: int, size: Tensor, where: Tensor) -> Tensor:
+    """Booleans (n, length): ``size`` (n,) cells in a row, at the share ``where`` of the room."""
+    begin = (where * (length - size)).floor_()
+    at = torch.arange(length)
+    return (at >= begin[:, None]) & (at < (begin + size)[:, None])
+
+
 def random_window(mel: Tensor, *, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """One window (128, 128) float in 0..1 out of a picture (128, T) uint8."""
-
-    def draw(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=generator))
-
-    a = augmentation
-    width = round(WINDOW_COLUMNS * draw(1 - a.stretch, 1 + a.stretch))
-    if draw(0, 1) < a.short:
-        width = round(draw(39, 80))
-    width = min(width, mel.shape[1])
-    start = int(draw(0, mel.shape[1] - width + 1))
-    piece = mel[:, start : start + width].to(torch.float32) / 255.0
-    if width < 0.75 * WINDOW_COLUMNS:
-        piece = piece.repeat(1, -(-WINDOW_COLUMNS // width))[:, :WINDOW_COLUMNS]
-    elif width != WINDOW_COLUMNS:
-        piece = functional.interpolate(
-            piece[None], size=WINDOW_COLUMNS, mode="linear", align_corners=False
-        )[0]
-    shift = round(draw(-a.shift_bands, a.shift_bands))
-    if shift:
-        piece = torch.roll(piece, shift, dims=0)
-        if shift > 0:
-            piece[:shift] = piece[shift : shift + 1]
-        else:
-            piece[shift:] = piece[shift - 1 : shift]
-    bands = torch.linspace(-1.0, 1.0, piece.shape[0])[:, None]
-    piece = piece + bands * draw(-a.tilt, a.tilt) + draw(-a.gain, a.gain)
-    points = (torch.rand(1, 1, _EQUALISER_POINTS, generator=generator) * 2 - 1) * a.equaliser
-    curve = functional.interpolate(points, size=piece.shape[0], mode="linear", align_corners=True)
-    piece = piece + curve[0, 0][:, None] * draw(0, 1)
-    piece = (piece - 0.5) * draw(1 - a.contrast, 1 + a.contrast) + 0.5
-    floor = max(0.0, draw(-a.floor, a.floor))
-    piece = piece.clamp_min(floor).sub(floor).div(1.0 - floor)
-    piece = piece + torch.randn(piece.shape, generator=generator) * draw(0, a.noise)
-    for _ in range(a.masks):
-        size = int(draw(0, a.mask_bands))
-        band = int(draw(0, piece.shape[0] - size))
-        piece[band : band + size] = piece.mean()
-        size = int(draw(0, a.mask_columns))
-        column = int(draw(0, piece.shape[1] - size))
-        piece[:, column : column + size] = piece.mean()
-    return piece.clamp_(0.0, 1.0)
+    return random_windows(
+        PictureBank([mel.numpy()]),
+        torch.zeros(1, dtype=torch.int64),
+        augmentation=augmentation,
+        generator=generator,
+    )[0]
 
 
 def mixup(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +14,35 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class MelCorpus:
-    """Mel pictures of n tracks with their genre and artist."""
+    """Mel pictures of n tracks with their genre and artist.
+
+    Pictures of short files are repeated until they have T columns; ``columns`` then says how many
+    are their own (None: all of them).
+    """
 
     ids: list[str]
     mel: npt.NDArray[np.uint8]  # (n, 128, T)
     labels: npt.NDArray[np.int64]  # (n,) index into names
     names: list[str]
     artists: list[str]
+    columns: npt.NDArray[np.int64] | None = None  # (n,)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """Each track's own columns, (128, T_i)."""
+        counts = self.columns if self.columns is not None else [self.mel.shape[2]] * len(self)
+        for picture, count in zip(self.mel, counts, strict=True):
+            yield picture[:, :count]
+
+    def digest(self) -> str:
+        """Checksum of all that training takes from the corpus."""
+        sha = hashlib.sha256(repr((self.ids, self.names, self.mel.shape)).encode())
+        for array in (self.mel, self.labels, self.columns):
+            if array is not None:
+                sha.update(np.ascontiguousarray(array).data)
+        return sha.hexdigest()
 
 
 def load_gtzan(folder: Path, split: str) -> MelCorpus:

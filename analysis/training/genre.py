@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import logging
-import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.neural.listener import ListeningNetwork, scale_mel, to_channels_last
+from analysis.neural.listener import ListeningNetwork, scale_mel
 from analysis.neural.windows import at_least_one_window, cut, window_starts
-from analysis.training.augment import Augmentation, mixup, random_window
+from analysis.training import transfer
+from analysis.training.augment import mixup, random_windows
 from analysis.training.datasets import MelCorpus
+from analysis.training.distributed import ALONE, Processes, pick_device
+from analysis.training.loop import fit
+from analysis.training.picture_bank import PictureBank
+from analysis.training.recipe import Recipe
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the outcome of a training run."""
-
-    epochs: int = 24
-    crops_per_track: int = 3
-    batch_size: int = 32
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    mixup_alpha: float = 0.3
-    ema_decay: float = 0.99
-    seed: int = 7
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-
-def pick_device(name: str) -> torch.device:
-    """ "auto" takes CUDA, then MPS, then the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+__all__ = ["GenreTask", "Recipe", "hear_tracks", "pick_device", "train_trunk"]
 
 
 @torch.inference_mode()
@@ -72,116 +49,104 @@ def train_trunk(
     run_dir: Path,
     validation: MelCorpus | None = None,
     device: str = "auto",
+    init_from: Mapping[str, Tensor] | None = None,
+    also: Sequence[MelCorpus] = (),
+    processes: Processes = ALONE,
 ) -> ListeningNetwork:
     """Train trunk and genre head; returns the averaged (EMA) network on the CPU.
 
+    Parameters
+    ----------
+    init_from : state of a listening network or of its trunk to start from (heads in it are left
+        aside); ``recipe.trunk_rate`` says how much slower than the heads it then learns
+    also : more corpora to learn from, with the same genre names; tracks may be of other lengths
+
     A checkpoint is written to ``run_dir`` after every epoch; a run that was killed goes on from it
     and ends with the same weights as one that was not. ``metrics.jsonl`` there has a line an epoch.
-    Raises ValueError if a checkpoint of another recipe or corpus is in the way.
+    Raises ValueError if a checkpoint of another recipe, corpus or starting point is in the way, if
+    corpora disagree on the names, or if ``init_from`` is no trunk of this network.
     """
-    where = pick_device(device)
-    run_dir.mkdir(parents=True, exist_ok=True)
+    task = GenreTask([corpus, *also], recipe=recipe, validation=validation)
     torch.manual_seed(recipe.seed)
-    network = ListeningNetwork(len(corpus.names)).to(where)
-    to_channels_last(network)
-    average = copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    network = ListeningNetwork(len(corpus.names))
+    if init_from is not None:
+        transfer.load_trunk(network, init_from)
+    fingerprint = json.dumps(
+        [asdict(recipe), [part.digest() for part in (corpus, *also)], transfer.digest(init_from)],
+        sort_keys=True,
     )
-    steps = recipe.epochs * -(-len(corpus) * recipe.crops_per_track // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.learning_rate, total_steps=steps, pct_start=0.2
+    average = fit(
+        network,
+        task,
+        recipe=recipe,
+        run_dir=run_dir,
+        fingerprint=fingerprint,
+        device=pick_device(device),
+        processes=processes,
     )
-    fingerprint = json.dumps([asdict(recipe), corpus.ids], sort_keys=True)
-    checkpoint = run_dir / "checkpoint.pt"
-    first_epoch = 0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=where, weights_only=True)
-        if saved["fingerprint"] != fingerprint:
-            raise ValueError(f"{checkpoint} belongs to another recipe or corpus; remove it first")
-        network.load_state_dict(saved["network"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
-        first_epoch = saved["epoch"]
-        log.info("going on after epoch %d", first_epoch)
-
-    for epoch in range(first_epoch, recipe.epochs):
-        started = time.perf_counter()
-        loss = _train_epoch(network, average, optimizer, schedule, corpus, recipe, epoch, where)
-        line: dict[str, float] = {"epoch": epoch + 1, "loss": loss}
-        if validation is not None and (epoch % 4 == 3 or epoch + 1 == recipe.epochs):
-            logits, _, _ = hear_tracks(average, validation.mel, device=where, hop=128)
-            line["validation_accuracy"] = float((logits.argmax(1) == validation.labels).mean())
-        line["seconds"] = time.perf_counter() - started
-        log.info(" ".join(f"{key}={value:.4g}" for key, value in line.items()))
-        with (run_dir / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        state = {
-            "fingerprint": fingerprint,
-            "epoch": epoch + 1,
-            "network": network.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-        torch.save(state, checkpoint.with_suffix(".new"))
-        checkpoint.with_suffix(".new").replace(checkpoint)
-    return average.cpu().eval()
+    return cast(ListeningNetwork, average)
 
 
-def _train_epoch(
-    network: ListeningNetwork,
-    average: ListeningNetwork,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    corpus: MelCorpus,
-    recipe: Recipe,
-    epoch: int,
-    device: torch.device,
-) -> float:
-    """One pass over the corpus; returns the mean loss. All draws come from (seed, epoch)."""
-    generator = torch.Generator().manual_seed(recipe.seed * 100_003 + epoch)
-    torch.manual_seed(recipe.seed * 100_003 + epoch)
-    order = torch.randperm(len(corpus) * recipe.crops_per_track, generator=generator)
-    order = order % len(corpus)
-    mel = torch.from_numpy(corpus.mel)
-    labels = torch.from_numpy(corpus.labels)
-    network.train()
-    total, count = 0.0, 0
-    for batch in order.split(recipe.batch_size):
-        windows = torch.stack(
-            [
-                random_window(mel[index], augmentation=recipe.augmentation, generator=generator)
-                for index in batch.tolist()
-            ]
+class GenreTask:
+    """Naming the genre of changed and blended windows; see :class:`analysis.training.loop.Task`."""
+
+    def __init__(
+        self, corpora: Sequence[MelCorpus], *, recipe: Recipe, validation: MelCorpus | None
+    ) -> None:
+        self._names = corpora[0].names
+        for part in (*corpora, *([validation] if validation else [])):
+            if part.names != self._names:
+                raise ValueError(f"corpora disagree on the genres: {part.names} and {self._names}")
+        self._bank = PictureBank(picture for part in corpora for picture in part.pictures())
+        self._labels = torch.from_numpy(np.concatenate([part.labels for part in corpora]))
+        self._recipe = recipe
+        self._validation = validation
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self._bank) * self._recipe.crops_per_track // self._recipe.batch_size)
+
+    def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
+        """Network input (n, 1, 128, width) and soft targets (n, k) of each batch."""
+        recipe = self._recipe
+        seed = recipe.seed * 100_003 + epoch
+        # The order of tracks and the widths are the same in all processes, what is done to the
+        # windows is not.
+        common = torch.Generator().manual_seed(seed)
+        own = torch.Generator().manual_seed(seed * 1_009 + 1 + processes.rank)
+        order = torch.randperm(len(self._bank) * recipe.crops_per_track, generator=common)
+        for batch in (order % len(self._bank)).split(recipe.batch_size):
+            width = recipe.windows.draw(common)
+            tracks = processes.share_of(batch)
+            windows = random_windows(
+                self._bank,
+                tracks,
+                width=width,
+                augmentation=recipe.augmentation,
+                generator=own,
+            )
+            inputs = scale_mel(windows * 255.0)[:, None]
+            targets = soft_targets(self._labels[tracks], len(self._names), recipe.label_smoothing)
+            yield mixup(inputs, targets, alpha=recipe.mixup_alpha, generator=own)
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross entropy against soft targets."""
+        return nn.functional.cross_entropy(network(inputs).logits, targets)
+
+    def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
+        """Accuracy on the validation tracks, every fourth epoch and after the last one."""
+        if self._validation is None or (epoch % 4 != 3 and epoch + 1 != self._recipe.epochs):
+            return {}
+        device = next(network.parameters()).device
+        logits, _, _ = hear_tracks(
+            cast(ListeningNetwork, network), self._validation.mel, device=device, hop=128
         )
-        windows = scale_mel(windows * 255.0)[:, None]
-        targets = _soft_targets(labels[batch], len(corpus.names), recipe.label_smoothing)
-        windows, targets = mixup(windows, targets, alpha=recipe.mixup_alpha, generator=generator)
-        windows = windows.to(device, memory_format=torch.channels_last)
-        logits = network(windows).logits
-        loss = nn.functional.cross_entropy(logits, targets.to(device))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        _update_average(average, network, recipe.ema_decay)
-        total += float(loss.detach()) * len(batch)
-        count += len(batch)
-    return total / count
+        right = logits.argmax(1) == self._validation.labels
+        return {"validation_accuracy": float(right.mean())}
 
 
-def _soft_targets(labels: Tensor, n_classes: int, smoothing: float) -> Tensor:
+def soft_targets(labels: Tensor, n_classes: int, smoothing: float) -> Tensor:
+    """Label-smoothed targets (n, k) of labels (n,) (Szegedy et al. 2016)."""
     one_hot = nn.functional.one_hot(labels, n_classes).to(torch.float32)
     return one_hot * (1 - smoothing) + smoothing / n_classes
-
-
-@torch.no_grad()
-def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Exponential moving average of the weights; running statistics are copied."""
-    for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
-    for statistic, current in zip(average.buffers(), network.buffers(), strict=True):
-        statistic.copy_(current)
