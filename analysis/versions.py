@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.neural.weights import find
 
 # Raised whenever the same file would give another document for a reason other than the weights.
-MEASUREMENTS_VERSION = "1"
+MEASUREMENTS_VERSION = "2"
 
 
 def listen_version() -> str:
