@@ -1,75 +1,11 @@
-"""Putting a Grad-CAM map into words: which band, which seconds."""
+"""Putting a heat map into words: which frequencies, which seconds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from analysis.neural.attention import Attention, row_edges_hz
 
-import numpy as np
-import numpy.typing as npt
-
-from analysis.sound.mel import COLUMNS_PER_SECOND, mel_frequencies_hz
-
-SECTION_SECONDS = 8.0
-
-# The seven bands of the product, as far as the mel picture reaches (11,025 Hz).
-BANDS_HZ: tuple[tuple[str, float, float], ...] = (
-    ("sub-bass", 20, 60),
-    ("bass", 60, 250),
-    ("low mids", 250, 500),
-    ("mids", 500, 2_000),
-    ("high mids", 2_000, 4_000),
-    ("presence", 4_000, 6_000),
-    ("brilliance", 6_000, 11_025),
-)
-
-
-@dataclass(frozen=True)
-class Attention:
-    """Where the model looked. Shares are of the whole map's heat and sum to about 1 over bands.
-
-    ``emphasis`` is the strongest band's share over the share that an even map would give it.
-    """
-
-    band_shares: dict[str, float]
-    band: str
-    low_hz: float
-    high_hz: float
-    emphasis: float
-    start_s: float
-    end_s: float
-    section_share: float
-
-
-def attention(heat: npt.NDArray[np.float32]) -> Attention | None:
-    """Summarise a heat map (128, T); None if it is empty (the class had no evidence at all)."""
-    total = float(heat.sum())
-    if total <= 0:
-        return None
-    frequencies = mel_frequencies_hz()
-    rows = heat.sum(axis=1)
-    shares: dict[str, float] = {}
-    emphasis: dict[str, float] = {}
-    for name, low, high in BANDS_HZ:
-        inside = (frequencies >= low) & (frequencies < high)
-        shares[name] = float(rows[inside].sum()) / total
-        emphasis[name] = shares[name] / max(float(inside.mean()), 1.0 / rows.size)
-    # The band that says most: much heat for its size, but not a sliver of all heat.
-    band = max(shares, key=lambda name: emphasis[name] * (shares[name] >= 0.05))
-    low, high = next((low, high) for name, low, high in BANDS_HZ if name == band)
-    columns = heat.sum(axis=0)
-    length = min(columns.size, round(SECTION_SECONDS * COLUMNS_PER_SECOND))
-    sums = np.convolve(columns, np.ones(length), mode="valid")
-    start = int(sums.argmax())
-    return Attention(
-        band_shares=shares,
-        band=band,
-        low_hz=low,
-        high_hz=high,
-        emphasis=emphasis[band],
-        start_s=start / COLUMNS_PER_SECOND,
-        end_s=(start + length) / COLUMNS_PER_SECOND,
-        section_share=float(sums[start]) / total,
-    )
+# A range or stretch this wide is no place any more.
+_EVERYWHERE = 0.85
 
 
 def clock(seconds: float) -> str:
@@ -79,26 +15,61 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def sentence(label: str, found: Attention | None, *, familiar: bool, decided: bool = True) -> str:
+def hertz_range(low_hz: float, high_hz: float) -> str:
+    """A range as people write it, to the precision that a mel band has: ``40–90 Hz``,
+    ``350 Hz–1.2 kHz``, ``2–4.1 kHz``."""
+    low, high = _rounded(low_hz), _rounded(high_hz)
+    if high < 1_000:
+        return f"{low:.0f}–{high:.0f} Hz"
+    if low < 1_000:
+        return f"{low:.0f} Hz–{high / 1_000:.3g} kHz"
+    return f"{low / 1_000:.3g}–{high / 1_000:.3g} kHz"
+
+
+def _rounded(hz: float) -> float:
+    """To tens, and from 1 kHz on to hundreds."""
+    return round(hz, -1) if round(hz, -1) < 1_000 else round(hz, -2)
+
+
+def place(found: Attention) -> str:
+    """Where the evidence lies: ``40–90 Hz between 0:48 and 1:12``."""
+    edges = row_edges_hz()
+    rows = ((edges >= found.low_hz) & (edges <= found.high_hz)).sum() - 1
+    everywhere = rows >= _EVERYWHERE * (edges.size - 1)
+    frequencies = (
+        "all frequencies alike" if everywhere else hertz_range(found.low_hz, found.high_hz)
+    )
+    end_s = found.sections[-1].end_s
+    if found.end_s - found.start_s >= _EVERYWHERE * end_s:
+        return f"{frequencies}, all through the track"
+    return f"{frequencies} between {clock(found.start_s)} and {clock(found.end_s)}"
+
+
+def sentence(
+    label: str,
+    found: Attention | None,
+    *,
+    familiar: bool,
+    decided: bool = True,
+    runner_up: bool = False,
+) -> str:
     """One plain sentence on why the model says ``label``.
 
     ``familiar``: the music is like what the model knows; ``decided``: it is sure enough to name a
-    genre at all.
+    genre at all; ``runner_up``: ``label`` is not the likeliest genre.
     """
+    if found is None and runner_up:
+        return f"Nothing in the spectrogram speaks for {label} more than for the other genres."
     if found is None:
         return f"The model names {label}, but no single region of the spectrogram speaks for it."
-    where = (
-        f"{found.low_hz:,.0f}–{found.high_hz:,.0f} Hz ({found.band}), most of all between "
-        f"{clock(found.start_s)} and {clock(found.end_s)}"
-    )
-    if familiar and not decided:
+    where = place(found)
+    if runner_up:
+        return f"What there is of {label} comes from {where}."
+    if not familiar:
         return (
-            "Not sure enough to name a genre. "
-            f"What points to {label}, the likeliest, lies at {where}."
+            f"Closest known: {label}, but this is unlike what the model knows. "
+            f"What reminded it of {label}: {where}."
         )
-    if familiar:
-        return f"{label.capitalize()} mainly because of {where}."
-    return (
-        f"Closest known: {label}, but this is unlike what the model knows. "
-        f"What reminded it of {label} lies at {where}."
-    )
+    if not decided:
+        return f"Not sure enough to name a genre. What points to {label}, the likeliest: {where}."
+    return f"{label.capitalize()} mainly because of {where}."
