@@ -16,8 +16,9 @@ import numpy.typing as npt
 class MelCorpus:
     """Mel pictures of n tracks with their genre and artist.
 
-    Pictures of short files are repeated until they have T columns; ``columns`` then says how many
-    are their own (None: all of them).
+    Pictures with fewer than T columns of their own are repeated until they fill the array;
+    ``columns`` says how many are their own (None: all). A picture may be put together of pieces of
+    ``piece_columns`` from different places of the track (None: it is one piece).
     """
 
     ids: list[str]
@@ -26,6 +27,7 @@ class MelCorpus:
     names: list[str]
     artists: list[str]
     columns: npt.NDArray[np.int64] | None = None  # (n,)
+    piece_columns: int | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -36,13 +38,27 @@ class MelCorpus:
         for picture, count in zip(self.mel, counts, strict=True):
             yield picture[:, :count]
 
+    def pieces(self) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """Row and picture (128, T_i) of each stretch of music without a break."""
+        for row, picture in enumerate(self.pictures()):
+            own = picture.shape[1]
+            length = self.piece_columns or own
+            for start in range(0, own, length):
+                yield row, picture[:, start : start + length]
+
     def digest(self) -> str:
         """Checksum of all that training takes from the corpus."""
-        sha = hashlib.sha256(repr((self.ids, self.names, self.mel.shape)).encode())
+        shape = (self.mel.shape, self.piece_columns)
+        sha = hashlib.sha256(repr((self.ids, self.names, shape)).encode())
         for array in (self.mel, self.labels, self.columns):
             if array is not None:
                 sha.update(np.ascontiguousarray(array).data)
         return sha.hexdigest()
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Whether a folder is meant to be a corpus of mel pictures, be it incomplete."""
+    return any((folder / name).exists() for name in ("train.npz", "valid.npz", "tracks.csv"))
 
 
 def load_gtzan(folder: Path, split: str) -> MelCorpus:

@@ -97,15 +97,24 @@ class GenreTask:
         for part in (*corpora, *([validation] if validation else [])):
             if part.names != self._names:
                 raise ValueError(f"corpora disagree on the genres: {part.names} and {self._names}")
-        self._bank = PictureBank(picture for part in corpora for picture in part.pictures())
+        owners, pieces = [], []
+        before = 0
+        for part in corpora:
+            for row, picture in part.pieces():
+                owners.append(before + row)
+                pieces.append(picture)
+            before += len(part)
+        self._bank = PictureBank(pieces)
         self._labels = torch.from_numpy(np.concatenate([part.labels for part in corpora]))
+        self._n_pieces = torch.bincount(torch.tensor(owners), minlength=before)
+        self._first_piece = self._n_pieces.cumsum(0) - self._n_pieces
         self._recipe = recipe
         self._validation = validation
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch."""
-        return -(-len(self._bank) * self._recipe.crops_per_track // self._recipe.batch_size)
+        return -(-len(self._labels) * self._recipe.crops_per_track // self._recipe.batch_size)
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Network input (n, 1, 128, width) and soft targets (n, k) of each batch."""
@@ -115,13 +124,13 @@ class GenreTask:
         # windows is not.
         common = torch.Generator().manual_seed(seed)
         own = torch.Generator().manual_seed(seed * 1_009 + 1 + processes.rank)
-        order = torch.randperm(len(self._bank) * recipe.crops_per_track, generator=common)
-        for batch in (order % len(self._bank)).split(recipe.batch_size):
+        order = torch.randperm(len(self._labels) * recipe.crops_per_track, generator=common)
+        for batch in (order % len(self._labels)).split(recipe.batch_size):
             width = recipe.windows.draw(common)
             tracks = processes.share_of(batch)
             windows = random_windows(
                 self._bank,
-                tracks,
+                self._random_pieces(tracks, own),
                 width=width,
                 augmentation=recipe.augmentation,
                 generator=own,
@@ -129,6 +138,12 @@ class GenreTask:
             inputs = scale_mel(windows * 255.0)[:, None]
             targets = soft_targets(self._labels[tracks], len(self._names), recipe.label_smoothing)
             yield mixup(inputs, targets, alpha=recipe.mixup_alpha, generator=own)
+
+    def _random_pieces(self, tracks: Tensor, generator: torch.Generator) -> Tensor:
+        """One of the pieces of each track (n,), by its number in the bank."""
+        which = torch.rand(len(tracks), generator=generator) * self._n_pieces[tracks]
+        last = self._n_pieces[tracks] - 1
+        return self._first_piece[tracks] + torch.minimum(which.to(torch.int64), last)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross entropy against soft targets."""

@@ -99,7 +99,9 @@ def fit(
         torch.manual_seed((recipe.seed * 100_003 + epoch) * 1_009 + processes.rank)
         network.train()
         total = torch.zeros((), device=device)
+        step = epoch * task.steps_per_epoch
         for inputs, targets in task.batches(epoch, processes):
+            step += 1
             inputs = inputs.to(device, memory_format=torch.channels_last)
             loss = task.loss(learner, inputs, targets.to(device))
             optimizer.zero_grad(set_to_none=True)
@@ -107,7 +109,7 @@ def fit(
             nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
             optimizer.step()
             schedule.step()
-            update_average(average, network, recipe.ema_decay)
+            update_average(average, network, early_decay(step, recipe.ema_decay))
             total += loss.detach()
         line = {"epoch": epoch + 1, "loss": float(processes.mean(total)) / task.steps_per_epoch}
         if not math.isfinite(line["loss"]):
@@ -135,6 +137,12 @@ def parameter_groups(network: nn.Module, recipe: Optimisation) -> list[dict[str,
         for parameters, rate in groups
         if parameters
     ]
+
+
+def early_decay(step: int, decay: float) -> float:
+    """Decay of the running average after ``step`` steps: less at first, so that the average of a
+    short run is not mostly what the weights were before it."""
+    return min(decay, (1 + step) / (10 + step))
 
 
 @torch.no_grad()

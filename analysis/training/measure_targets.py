@@ -1,9 +1,11 @@
-"""Measure each genre's tonal balance on a corpus of mel pictures."""
+"""Measure each genre's tonal balance on a collection: mel pictures, or sound to draw them of."""
 
 from __future__ import annotations
 
 import csv
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +20,73 @@ from analysis.sound.spectrum import (
     mel_band_edges_hz,
     mel_band_power,
 )
+from analysis.training.datasets import holds_pictures
+from analysis.training.labelled_files import genre_names
+from analysis.training.picture_cache import PictureCache
+from analysis.training.sound_corpus import labelled_files, read_tracks
+
+log = logging.getLogger(__name__)
 
 VERSION = "gtzan-mel-1"
+CORPUS = "GTZAN, fault-filtered train and valid lists, as mel pictures"
 LOWEST_CURVE_HZ = 40.0
 _PERCENTILES = (10.0, 50.0, 90.0)
 
 Array = npt.NDArray[np.float64]
 
 
-def measure_targets(data: Path, *, out: Path = TARGETS_FILE) -> dict[str, Any]:
-    """Measure the corpus in *data* (tracks.csv, train.npz, valid.npz) and write *out* as JSON.
+def measure_targets(
+    data: Path, *, out: Path = TARGETS_FILE, cache: Path | None = None
+) -> dict[str, Any]:
+    """Measure a collection and write *out* as JSON.
 
-    Returns the document. Raises FileNotFoundError where the corpus is missing.
+    Parameters
+    ----------
+    data : a folder with tracks.csv, train.npz, valid.npz; or sound files with a genre each, see
+        :func:`analysis.training.sound_corpus.labelled_files`
+    cache : where pictures of sound files are kept; default ``pictures`` beside *out*
+
+    Returns the document. Raises FileNotFoundError where a part of the pictures is missing, and
+    :class:`~analysis.training.labelled_files.UnusableCorpus` for sound that is of no use.
     """
-    genre_of = _genres(data / "tracks.csv")
     levels: dict[str, list[list[float]]] = {}
     curves: dict[str, list[Array]] = {}
-    for split in ("train", "valid"):
-        with np.load(data / f"{split}.npz") as pictures:
-            for track, picture in zip(pictures["ids"], pictures["mel"], strict=True):
-                genre = genre_of[str(track)]
-                bands = [band.level_db for band in band_levels_from_mel(picture)]
-                curve = third_octaves_db(picture)
-                for name in (genre, ANY_GENRE):
-                    levels.setdefault(name, []).append(bands)
-                    curves.setdefault(name, []).append(curve)
+    for genre, picture in _labelled_pictures(data, cache or out.parent / "pictures"):
+        bands = [band.level_db for band in band_levels_from_mel(picture)]
+        curve = third_octaves_db(picture)
+        for name in (genre, ANY_GENRE):
+            levels.setdefault(name, []).append(bands)
+            curves.setdefault(name, []).append(curve)
+    of_sound = not holds_pictures(data)
     document = {
-        "version": VERSION,
-        "provenance": _provenance(len(levels[ANY_GENRE])),
+        "version": f"{data.stem}-sound-1" if of_sound else VERSION,
+        "provenance": _provenance(
+            len(levels[ANY_GENRE]), f"{data.stem}, sound files" if of_sound else CORPUS
+        ),
         "genres": {
             name: _genre(np.array(levels[name]), np.array(curves[name])) for name in sorted(levels)
         },
     }
     out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return document
+
+
+def _labelled_pictures(data: Path, cache: Path) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
+    """Genre and mel picture (128, T) of each track."""
+    if not holds_pictures(data):
+        files = labelled_files(data)
+        genre_names(files)
+        tracks, skipped = read_tracks(files, cache=PictureCache(cache))
+        for entry in skipped:
+            log.warning("left out: %s: %s", entry.file.shown, entry.reason)
+        for track in tracks:
+            yield track.file.genre, np.concatenate(track.pictures, axis=1)
+        return
+    genre_of = _genres(data / "tracks.csv")
+    for split in ("train", "valid"):
+        with np.load(data / f"{split}.npz") as pictures:
+            for track_id, picture in zip(pictures["ids"], pictures["mel"], strict=True):
+                yield genre_of[str(track_id)], picture
 
 
 def curve_frequencies_hz() -> Array:
@@ -127,9 +162,9 @@ def _genre(levels: Array, curves: Array) -> dict[str, Any]:
     }
 
 
-def _provenance(n_tracks: int) -> dict[str, Any]:
+def _provenance(n_tracks: int, corpus: str) -> dict[str, Any]:
     return {
-        "corpus": "GTZAN, fault-filtered train and valid lists, as mel pictures",
+        "corpus": corpus,
         "n_tracks": n_tracks,
         "contract": (
             f"{mel.N_MELS} Slaney mel bands, {mel.SAMPLE_RATE} Hz mono, n_fft {mel.N_FFT}, "

@@ -1,68 +1,198 @@
-"""Train the listening model: ``manage.py train_genre --data FOLDER``."""
+"""Train the listening model: ``manage.py train_genre --data PATH`` (docs/training.md)."""
 
 from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from analysis.neural.listener import ListeningNetwork
+    from analysis.training.corpora import Collection
+    from analysis.training.features import FeatureData
+    from analysis.training.recipe import Recipe
 
 
 class Command(BaseCommand):
     help = (
-        "Train trunk, genre head and embedding head on mel pictures; goes on where a killed run "
-        "stopped. Writes ears.safetensors, its manifest and its model card to --out."
+        "Train trunk, genre head and embedding head on music of any genres; goes on where a killed "
+        "run stopped. Writes ears.safetensors, its manifest and its model card to --out; with "
+        "MODELS_DIR set to that folder, the site uses them. Works under torchrun."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--data", required=True, help="folder with train.npz, valid.npz")
-        parser.add_argument("--run", default="runs/ears", help="checkpoints and metrics")
+        parser.add_argument(
+            "--data",
+            required=True,
+            help="folder with one folder of sound files per genre; or CSV with path, genre and "
+            "perhaps artist, split; or folder with train.npz, valid.npz, tracks.csv",
+        )
+        parser.add_argument("--run", default="runs/ears", help="pictures, checkpoints, metrics")
         parser.add_argument("--out", default="runs/ears", help="where the trained files go")
         parser.add_argument("--model-version", default="1.0.0", help="version of the weights")
+        parser.add_argument(
+            "--init",
+            metavar="ears|none|FILE",
+            help="trunk to start from: that of the model that serves, none, or a safetensors file; "
+            "default: ears for sound files, none for pictures",
+        )
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
+        parser.add_argument("--learning-rate", type=float)
+        parser.add_argument(
+            "--validation-share", type=float, default=0.25, help="of the tracks (%(default)s)"
+        )
+        parser.add_argument(
+            "--excerpts", type=int, default=3, help="of 30 s from each file at most (%(default)s)"
+        )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
         parser.add_argument("--threads", type=int, help="CPU threads")
 
     def handle(self, *args: Any, **options: Any) -> None:
         import torch
 
-        from analysis.training.datasets import check_artists_apart, load_gtzan
-        from analysis.training.genre import Recipe, train_trunk
+        from analysis.training.checkpoints import OtherRun
+        from analysis.training.corpora import in_turn, open_collection
+        from analysis.training.distributed import pick_device, processes
+        from analysis.training.genre import train_trunk
+
+        if options["threads"]:
+            torch.set_num_threads(options["threads"])
+        run = Path(options["run"])
+        try:
+            with processes(pick_device(options["device"])) as together:
+                level = logging.INFO if together.is_first else logging.WARNING
+                logging.getLogger("analysis").setLevel(level)
+                collection = in_turn(
+                    together.is_first,
+                    together.wait,
+                    lambda: open_collection(
+                        Path(options["data"]),
+                        cache=run / "pictures",
+                        excerpts=options["excerpts"],
+                        validation_share=options["validation_share"],
+                        seed=options["seed"] or 7,
+                    ),
+                )
+                if together.is_first:
+                    self._tell(collection)
+                trunk = _trunk(options["init"] or ("ears" if collection.is_sound else "none"))
+                recipe = _recipe(options, pretrained=trunk is not None)
+                network = train_trunk(
+                    collection.train,
+                    recipe=recipe,
+                    run_dir=run,
+                    validation=collection.validation,
+                    device=options["device"],
+                    init_from=trunk,
+                    processes=together,
+                )
+        except (ValueError, OtherRun, FloatingPointError) as error:
+            raise CommandError(str(error)) from error
+        if together.is_first:
+            self._ship(network, collection, recipe, options)
+
+    def _tell(self, collection: Collection) -> None:
+        """Say what the collection holds, and what of it is left out."""
+        train, validation = collection.train, collection.validation
+        self.stdout.write(
+            f"{len(train.names)} genres ({', '.join(train.names)}): {len(train)} tracks to learn "
+            f"from by {len(set(train.artists))} artists, {len(validation)} to check with by "
+            f"{len(set(validation.artists))} others"
+        )
+        for line in collection.left_out:
+            self.stderr.write(f"left out: {line}")
+        if collection.left_out:
+            self.stderr.write(f"{len(collection.left_out)} files are left out.")
+        for remark in collection.remarks:
+            self.stderr.write(remark)
+
+    def _ship(
+        self,
+        network: ListeningNetwork,
+        collection: Collection,
+        recipe: Recipe,
+        options: Mapping[str, Any],
+    ) -> None:
+        """Fit what stands on the trunk, measure, and write the files that the product loads."""
+        from analysis.neural.weights import read_from
+        from analysis.training.feature_shipping import with_features
+        from analysis.training.features import fit_features
         from analysis.training.heads import EmbeddingRecipe
         from analysis.training.shipping import fit_and_measure, ship
 
-        logging.getLogger("analysis").setLevel(logging.INFO)
-        if options["threads"]:
-            torch.set_num_threads(options["threads"])
-        folder = Path(options["data"])
-        try:
-            train, validation = load_gtzan(folder, "train"), load_gtzan(folder, "valid")
-            check_artists_apart(train, validation)
-        except (OSError, ValueError, KeyError) as error:
-            raise CommandError(f"{folder} cannot be used: {error}") from error
-        changes = {key: options[key] for key in ("epochs", "seed") if options[key] is not None}
-        recipe = replace(Recipe(), **changes)
+        # Before anything is written: it may be in the place of the ears that serve.
+        features = self._features(collection)
         embedding_recipe = EmbeddingRecipe(seed=recipe.seed)
-        network = train_trunk(
-            train,
-            recipe=recipe,
-            run_dir=Path(options["run"]),
-            validation=validation,
-            device=options["device"],
-        )
+        train, validation = collection.train, collection.validation
         evaluated = fit_and_measure(network, train, validation, recipe=embedding_recipe)
         manifest = ship(
             evaluated,
             folder=Path(options["out"]),
             labels=train.names,
             version=options["model_version"],
-            source="GTZAN as mel pictures, fault-filtered and artist-filtered split.",
+            source=collection.source,
             recipe=recipe,
             embedding_recipe=embedding_recipe,
         )
+        if features is not None:
+            fit = fit_features(
+                network,
+                features,
+                reference=features.pictures,
+                corpus=Path(options["data"]).stem,
+                genres=len(train.names),
+            )
+            with_features(read_from(manifest.parent, "ears"), network, fit, out=manifest.parent)
         self.stdout.write(f"validation accuracy {evaluated.figures['accuracy']:.3f}; {manifest}")
+
+    def _features(self, collection: Collection) -> FeatureData | None:
+        """Energy and its like as the serving model hears them, for the new trunk to learn."""
+        from analysis.neural.ears import load_ears
+        from analysis.neural.weights import WeightsUnavailable
+        from analysis.training.features import FeatureData
+
+        sides = (collection.train, collection.validation)
+        pictures = [picture for side in sides for picture in side.pictures()]
+        artists = [artist for side in sides for artist in side.artists]
+        try:
+            return FeatureData.heard(load_ears(), pictures, artists)
+        except WeightsUnavailable as error:
+            self.stderr.write(
+                "There are no ears to learn energy, danceability, acousticness and valence from "
+                f"({error}). Fit these with manage.py train_features before the site can use the "
+                "new ones."
+            )
+            return None
+
+
+def _trunk(init: str) -> Mapping[str, Tensor] | None:
+    """The pretrained trunk that ``--init`` names."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from analysis.neural.weights import WeightsUnavailable, find
+    from analysis.training.transfer import trunk_of
+
+    if init == "none":
+        return None
+    try:
+        return trunk_of(find("ears")) if init == "ears" else load_file(init)
+    except (WeightsUnavailable, OSError, SafetensorError) as error:
+        raise ValueError(f"no trunk to start from: {error}") from error
+
+
+def _recipe(options: Mapping[str, Any], *, pretrained: bool) -> Recipe:
+    from analysis.training.recipe import FINE_TUNING, Recipe
+
+    names = ("epochs", "seed", "learning_rate")
+    changes = {name: options[name] for name in names if options[name] is not None}
+    return replace(FINE_TUNING if pretrained else Recipe(), **changes)

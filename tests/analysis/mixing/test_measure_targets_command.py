@@ -28,5 +28,8 @@ def test_a_small_corpus_is_measured(tmp_path, capsys):
 
 
 def test_a_missing_corpus_is_named(tmp_path):
+    with pytest.raises(CommandError, match="no sound files"):
+        call_command("measure_targets", data=tmp_path, out=tmp_path / "targets.json")
+    np.savez(tmp_path / "train.npz", ids=[], mel=[])
     with pytest.raises(CommandError, match=r"tracks\.csv"):
-        call_command("measure_targets", data=tmp_path)
+        call_command("measure_targets", data=tmp_path, out=tmp_path / "targets.json")
