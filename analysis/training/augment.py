@@ -43,6 +43,38 @@ class Augmentation:
     short: float = 0.05  # share of windows made of a 3 s piece, repeated
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """Which part of its track each window is made of: columns ``start`` to ``start + size`` (n,).
+
+    ``short`` ones (n,) stand for short files, and are repeated to fill a window.
+    """
+
+    start: Tensor
+    size: Tensor
+    short: Tensor
+
+
+def draw_pieces(
+    bank: PictureBank,
+    tracks: Tensor,
+    *,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    width: int = WINDOW_COLUMNS,
+) -> Pieces:
+    """A random part of each of ``tracks`` (n,), about ``width`` columns long."""
+    a = augmentation
+    draw = _drawing(len(tracks), generator)
+    count = bank.count[tracks].to(torch.float32)
+    size = (width * draw(1 - a.stretch, 1 + a.stretch)).round_()
+    short = draw(0, 1) < a.short
+    size = torch.where(short, draw(*_SHORT_PIECE).round_().clamp_(max=width), size)
+    size = torch.minimum(size, count)
+    start = (draw(0, 1) * (count - size + 1)).floor_().clamp_(max=count - size)
+    return Pieces(start, size, short)
+
+
 def random_windows(
     bank: PictureBank,
     tracks: Tensor,
@@ -50,19 +82,20 @@ def random_windows(
     augmentation: Augmentation,
     generator: torch.Generator,
     width: int = WINDOW_COLUMNS,
+    pieces: Pieces | None = None,
 ) -> Tensor:
     """One window of each of ``tracks`` (n,), each changed in its own way.
 
     Returns (n, 128, width) float32 in 0..1. A piece much shorter than ``width`` (of a short track,
     or by the draw of ``augmentation.short``) is repeated, as short files are when they are heard.
+    ``pieces`` are those to take; default is random ones.
     """
     a = augmentation
     n = len(tracks)
-
-    def draw(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(n, generator=generator)
-
-    windows = bank.read(tracks, _positions(bank, tracks, a, width, draw))
+    draw = _drawing(n, generator)
+    if pieces is None:
+        pieces = draw_pieces(bank, tracks, augmentation=a, generator=generator, width=width)
+    windows = bank.read(tracks, _positions(pieces, width))
     shift = draw(-a.shift_bands, a.shift_bands).round().to(torch.int64)
     _shift_bands(windows, shift)
     offset = draw(-a.tilt, a.tilt)[:, None] * torch.linspace(-1.0, 1.0, N_BANDS)
@@ -81,21 +114,21 @@ def random_windows(
     return windows.clamp_(0.0, 1.0).transpose(1, 2).contiguous()
 
 
-def _positions(
-    bank: PictureBank, tracks: Tensor, a: Augmentation, width: int, draw: Draw
-) -> Tensor:
+def _drawing(n: int, generator: torch.Generator) -> Draw:
+    def draw(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, generator=generator)
+
+    return draw
+
+
+def _positions(pieces: Pieces, width: int) -> Tensor:
     """Where in its track each column (n, width) of the windows is read."""
-    count = bank.count[tracks].to(torch.float32)
-    size = (width * draw(1 - a.stretch, 1 + a.stretch)).round_()
-    short = draw(0, 1) < a.short
-    size = torch.where(short, draw(*_SHORT_PIECE).round_().clamp_(max=width), size)
-    size = torch.minimum(size, count)
-    start = (draw(0, 1) * (count - size + 1)).floor_().clamp_(max=count - size)
+    size = pieces.size[:, None]
     at = torch.arange(width, dtype=torch.float32)
-    stretched = ((at + 0.5) * (size / width)[:, None] - 0.5).clamp_(min=0)
-    stretched = torch.minimum(stretched, size[:, None] - 1)
-    repeated = (short | (size < 0.75 * width))[:, None]
-    return torch.where(repeated, at % size[:, None], stretched) + start[:, None]
+    stretched = ((at + 0.5) * (size / width) - 0.5).clamp_(min=0)
+    stretched = torch.minimum(stretched, size - 1)
+    repeated = pieces.short[:, None] | (size < 0.75 * width)
+    return torch.where(repeated, at % size, stretched) + pieces.start[:, None]
 
 
 def _shift_bands(windows: Tensor, shift: Tensor) -> None:

@@ -15,8 +15,9 @@ TRUNK_PARTS = ("stem", "middle", "top")
 
 
 def is_of_trunk(name: str) -> bool:
-    """Whether a parameter or buffer of a listening network belongs to its trunk."""
-    return name.partition(".")[0] in TRUNK_PARTS
+    """Whether a parameter or buffer of a listening network, or of a student that holds one as
+    ``ears``, belongs to its trunk."""
+    return name.removeprefix("ears.").partition(".")[0] in TRUNK_PARTS
 
 
 def load_trunk(network: nn.Module, state: Mapping[str, Tensor]) -> None:

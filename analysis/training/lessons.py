@@ -1,0 +1,148 @@
+"""What a teacher heard in each piece of music, beside the mel picture that the trunk sees of it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+import torch
+from torch import Tensor
+
+from analysis.sound.decode import UndecodableAudio
+from analysis.sound.mel import COLUMNS_PER_SECOND, SAMPLE_RATE, log_mel
+from analysis.training import musicnn
+from analysis.training.musicnn import MusiCNN
+from analysis.training.sound_files import mono_of_file
+
+log = logging.getLogger(__name__)
+
+EXCERPT_SECONDS = 30
+COLUMNS_PER_PATCH = musicnn.PATCH_SECONDS * COLUMNS_PER_SECOND
+TAUGHT = musicnn.FEATURES + musicnn.TAGS
+_SHORTEST_SECONDS = 24
+_SILENCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Pictures (128, T) uint8, and of each what the teacher heard: (patches, 250) float32, one row
+    for each three seconds: 200 features and the logits of 50 tags."""
+
+    pictures: Sequence[npt.NDArray[np.uint8]]
+    heard: Sequence[npt.NDArray[np.float32]]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def digest(self) -> str:
+        """Checksum of all pictures and answers."""
+        sha = hashlib.sha256()
+        for picture, rows in zip(self.pictures, self.heard, strict=True):
+            sha.update(np.ascontiguousarray(picture).data)
+            sha.update(np.ascontiguousarray(rows).data)
+        return sha.hexdigest()
+
+
+class Answers:
+    """The teacher's answers for any stretch of any track, standardised.
+
+    A stretch gets the mean of the patches that it overlaps, each in proportion to the overlap.
+    """
+
+    def __init__(
+        self, heard: Sequence[npt.NDArray[np.float32]], *, like: Answers | None = None
+    ) -> None:
+        """Scale by the mean and deviation of all rows, or as ``like`` does."""
+        rows = torch.from_numpy(np.concatenate(heard))
+        self.mean: Tensor = rows.mean(dim=0) if like is None else like.mean
+        self.deviation: Tensor = rows.std(dim=0) + 1e-3 if like is None else like.deviation
+        scaled = (rows - self.mean) / self.deviation
+        # Sums up to each patch, so that any stretch is a difference of two.
+        self._sums = torch.cat([torch.zeros(1, rows.shape[1]), scaled.double().cumsum(0).float()])
+        self._count = torch.tensor([len(part) for part in heard])
+        self._first = self._count.cumsum(0) - self._count
+
+    def __call__(self, tracks: Tensor, start: Tensor, size: Tensor) -> Tensor:
+        """Means (n, 250) over columns ``start`` to ``start + size`` (n,) of tracks (n,)."""
+        count = self._count[tracks].to(torch.float32)
+        begin = torch.minimum(start / COLUMNS_PER_PATCH, count - 0.5)
+        end = torch.minimum((start + size) / COLUMNS_PER_PATCH, count)
+        return (self._sum(tracks, end) - self._sum(tracks, begin)) / (end - begin)[:, None]
+
+    def _sum(self, tracks: Tensor, patches: Tensor) -> Tensor:
+        whole = torch.minimum(patches.floor().to(torch.int64), self._count[tracks])
+        first = self._first[tracks] + whole
+        below = self._sums[first]
+        above = self._sums[torch.minimum(first + 1, self._first[tracks] + self._count[tracks])]
+        return below + (above - below) * (patches - whole)[:, None]
+
+
+def teach_from_sound(
+    files: Iterable[Path], teacher: MusiCNN, *, cache: Path, every_seconds: int = 60
+) -> Lessons:
+    """Lessons from sound files: an excerpt of 30 s every ``every_seconds`` of each.
+
+    Each file's lessons are kept in ``cache``, so a run that was stopped goes on where it was. Files
+    that cannot be decoded are named in the log and left out.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    pictures: list[npt.NDArray[np.uint8]] = []
+    heard: list[npt.NDArray[np.float32]] = []
+    for number, path in enumerate(files):
+        key = hashlib.sha256(f"{path.resolve()} {every_seconds}".encode()).hexdigest()[:24]
+        kept = cache / f"{key}.npz"
+        if not kept.exists():
+            _write_lessons(path, teacher, kept, every_seconds)
+        with np.load(kept) as archive:
+            ends = archive["columns"].cumsum()[:-1]
+            pictures += np.split(archive["mel"], ends, axis=1) if archive["mel"].size else []
+            rows = archive["heard"].astype(np.float32)
+            heard += np.split(rows, archive["patches"].cumsum()[:-1]) if rows.size else []
+        if number % 20 == 19:
+            log.info("%d files, %d excerpts", number + 1, len(pictures))
+    return Lessons(pictures, heard)
+
+
+def _write_lessons(path: Path, teacher: MusiCNN, kept: Path, every_seconds: int) -> None:
+    pictures, heard = [], []
+    try:
+        sound = mono_of_file(path)
+    except UndecodableAudio as error:
+        log.warning("%s is left out: %s", path, error.message)
+        sound = np.zeros(0, dtype=np.float32)
+    last = sound.size // SAMPLE_RATE - _SHORTEST_SECONDS
+    for begin in range(0, max(1, last), every_seconds):
+        piece = sound[begin * SAMPLE_RATE : (begin + EXCERPT_SECONDS) * SAMPLE_RATE]
+        if piece.size and np.abs(piece).max() > _SILENCE:
+            pictures.append(log_mel(piece))
+            resampled = soxr.resample(piece, SAMPLE_RATE, musicnn.SAMPLE_RATE)
+            heard.append(_answers(teacher, musicnn.log_mel_patches(resampled)))
+    unfinished = kept.with_suffix(".new.npz")
+    np.savez(
+        unfinished,
+        mel=np.concatenate(pictures, axis=1) if pictures else np.zeros((128, 0), np.uint8),
+        columns=[picture.shape[1] for picture in pictures],
+        heard=np.concatenate(heard).astype(np.float16) if heard else np.zeros((0, TAUGHT)),
+        patches=[len(rows) for rows in heard],
+    )
+    unfinished.replace(kept)
+
+
+def teach_from_pictures(
+    pictures: Iterable[npt.NDArray[np.uint8]], teacher: MusiCNN
+) -> list[npt.NDArray[np.float32]]:
+    """What the teacher makes of tracks of which only the mel picture is there (see
+    :func:`analysis.training.musicnn.imagined_patches`)."""
+    return [_answers(teacher, musicnn.imagined_patches(picture)) for picture in pictures]
+
+
+@torch.inference_mode()
+def _answers(teacher: MusiCNN, patches: Tensor) -> npt.NDArray[np.float32]:
+    tags, features = teacher(patches)
+    return torch.cat([features, tags], dim=1).numpy()

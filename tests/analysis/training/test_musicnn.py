@@ -1,0 +1,144 @@
+"""The teacher: its input, its shape, and reading its published checkpoint."""
+
+import struct
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from analysis.sound.mel import log_mel
+from analysis.training import musicnn
+from analysis.training.recordings import demo_files
+from analysis.training.sound_files import mono_of_file
+
+
+def chirp(seconds: float, rate: int) -> np.ndarray:
+    t = np.arange(round(seconds * rate)) / rate
+    return (0.3 * np.sin(2 * np.pi * (200 * t + 150 * t**2))).astype(np.float32)
+
+
+def test_patches_are_the_mel_spectrogram_that_the_tagger_was_trained_on() -> None:
+    sound = chirp(7.0, musicnn.SAMPLE_RATE)
+    mel = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=512, hop_length=256, n_mels=96)
+    expected = np.log10(10_000 * mel + 1).T
+    patches = musicnn.log_mel_patches(sound)
+    assert patches.shape == (2, 187, 96)
+    np.testing.assert_allclose(patches[0], expected[:187], atol=2e-3)
+    np.testing.assert_allclose(patches[1], expected[187:374], atol=2e-3)
+
+
+def test_a_short_clip_is_repeated_to_one_patch() -> None:
+    assert musicnn.log_mel_patches(chirp(1.0, musicnn.SAMPLE_RATE)).shape == (1, 187, 96)
+
+
+def test_imagined_patches_resemble_the_heard_ones() -> None:
+    """On real music; the picture knows neither fast changes nor the level."""
+    for path in demo_files()[:3]:
+        sound = mono_of_file(path)
+        imagined = musicnn.imagined_patches(log_mel(sound))
+        heard = musicnn.log_mel_patches(librosa.resample(sound, orig_sr=22_050, target_sr=16_000))
+        together = min(len(imagined), len(heard))
+        assert abs(len(imagined) - len(heard)) <= 1
+        likeness = np.corrcoef(imagined[:together].flatten(), heard[:together].flatten())[0, 1]
+        assert likeness > 0.9
+
+
+def test_the_tagger_gives_tags_and_features_of_each_patch() -> None:
+    model = musicnn.MusiCNN().eval()
+    with torch.inference_mode():
+        tags, features = model(torch.rand(3, 187, 96))
+    assert tags.shape == (3, 50)
+    assert features.shape == (3, 200)
+    # The paper's count: 0.79 million weights.
+    assert 0.75e6 < sum(p.numel() for p in model.parameters()) < 0.83e6
+
+
+def varint(value: int) -> bytes:
+    out = b""
+    while value > 127:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def table_block(entries: list[tuple[bytes, bytes]]) -> bytes:
+    """A LevelDB block with full keys, one restart point, no compression, no checksum."""
+    body = b"".join(
+        varint(0) + varint(len(key)) + varint(len(value)) + key + value for key, value in entries
+    )
+    return body + struct.pack("<II", 0, 1)
+
+
+def write_checkpoint(folder: Path, variables: dict[str, np.ndarray]) -> None:
+    """TensorFlow's tensor bundle after its description, written for this test alone."""
+    data, entries = b"", [(b"", b"\x08\x01")]
+    for name, value in sorted(variables.items()):
+        shape = b"".join(
+            b"\x12" + varint(len(dim)) + dim for dim in (b"\x08" + varint(n) for n in value.shape)
+        )
+        raw = value.astype("<f4").tobytes()
+        entry = b"\x08\x01" + b"\x12" + varint(len(shape)) + shape
+        entry += b"\x20" + varint(len(data)) + b"\x28" + varint(len(raw))
+        entries.append((name.encode(), entry))
+        data += raw
+    block = table_block(entries)
+    handle = varint(0) + varint(len(block))
+    index_block = table_block([(b"zzz", handle)])
+    index_offset = len(block) + 5
+    footer = varint(0) + varint(0) + varint(index_offset) + varint(len(index_block))
+    footer = footer.ljust(40, b"\0") + struct.pack("<Q", 0xDB4775248B80FB57)
+    trailer = b"\0" * 5
+    (folder / ".index").write_bytes(block + trailer + index_block + trailer + footer)
+    (folder / ".data-00000-of-00001").write_bytes(data)
+
+
+def test_a_published_checkpoint_becomes_the_same_network(tmp_path: Path) -> None:
+    """Variables in TensorFlow's layout and names, as the package's own models.py creates them."""
+    generator = np.random.default_rng(0)
+    model = musicnn.MusiCNN().eval()
+    variables: dict[str, np.ndarray] = {}
+
+    def kernel(name: str, *shape: int) -> np.ndarray:
+        value = generator.normal(0, 0.05, shape).astype(np.float32)
+        variables[f"{name}/kernel"] = value
+        variables[f"{name}/bias"] = generator.normal(0, 0.05, shape[-1]).astype(np.float32)
+        return value
+
+    def norm(index: int, channels: int) -> None:
+        name = f"batch_normalization_{index}" if index else "batch_normalization"
+        for part in ("gamma", "beta", "moving_mean", "moving_variance"):
+            variables[f"{name}/{part}"] = generator.uniform(0.5, 1.0, channels).astype(np.float32)
+
+    front = kernel("conv2d", 7, 38, 1, 204)
+    kernel("conv2d_1", 7, 67, 1, 204)
+    for index, length in ((2, 128), (3, 64), (4, 32)):
+        kernel(f"conv2d_{index}", length, 1, 1, 51)
+    middle = kernel("conv2d_5", 7, 561, 1, 64)
+    kernel("conv2d_6", 7, 64, 1, 64)
+    kernel("conv2d_7", 7, 64, 1, 64)
+    dense = kernel("dense", 1506, 200)
+    kernel("dense_1", 200, 50)
+    for index, channels in enumerate((1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200)):
+        norm(index, channels)
+    write_checkpoint(tmp_path, variables)
+
+    model = musicnn.load_musicnn(tmp_path)
+    read = musicnn.read_tensorflow_checkpoint(tmp_path)
+    assert read.keys() == variables.keys()
+    for name, value in variables.items():
+        np.testing.assert_array_equal(read[name], value)
+    np.testing.assert_array_equal(model.front[0].weight.detach()[5, 0], front[:, :, 0, 5])
+    np.testing.assert_array_equal(model.middle[0].weight.detach()[9], middle[:, :, 0, 9].T)
+    np.testing.assert_array_equal(model.dense.weight.detach(), dense.T)
+    np.testing.assert_array_equal(
+        model.pool_norm.running_var, variables["batch_normalization_9/moving_variance"]
+    )
+
+
+def test_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".index").write_bytes(b"no table" * 20)
+    (tmp_path / ".data-00000-of-00001").write_bytes(b"")
+    with pytest.raises(ValueError, match="no TensorFlow checkpoint"):
+        musicnn.load_musicnn(tmp_path)
