@@ -50,7 +50,9 @@ def on_reanalysis_wanted(revision_ids: list[uuid.UUID], **_kwargs: Any) -> None:
 
 def genre_choices() -> list[tuple[str, str]]:
     """Genres that a mix can be judged against."""
-    return [(name, name.capitalize()) for name in load_targets().genres if name != ANY_GENRE]
+    return [
+        (name, name[:1].upper() + name[1:]) for name in load_targets().genres if name != ANY_GENRE
+    ]
 
 
 def connect() -> None:

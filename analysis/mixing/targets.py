@@ -1,8 +1,13 @@
-"""Measured tonal balance per genre: corridors to judge a mix against, not lines to hit."""
+"""Measured tonal balance per genre: corridors to judge a mix against, not lines to hit.
+
+A site that runs a model with genres of its own measures corridors for them (``manage.py
+measure_targets``) and lays ``targets.json`` beside the model, into the folder ``MODELS_DIR``.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,14 +75,31 @@ class Targets:
     provenance: dict[str, Any]
     genres: dict[str, GenreTarget]
 
+    def find(self, genre: str) -> GenreTarget | None:
+        """The genre's target, whatever its capitals; None if none was measured."""
+        if genre in self.genres:
+            return self.genres[genre]
+        wanted = genre.casefold()
+        return next((t for name, t in self.genres.items() if name.casefold() == wanted), None)
+
     def of(self, genre: str) -> GenreTarget:
         """The genre's target, or that of all tracks together for an unknown genre."""
-        return self.genres.get(genre.lower(), self.genres[ANY_GENRE])
+        return self.find(genre) or self.genres[ANY_GENRE]
+
+
+def targets_file() -> Path:
+    """The targets that serve: those in ``MODELS_DIR``, or the ones that ship with the product."""
+    own = Path(os.environ.get("MODELS_DIR") or "") / TARGETS_FILE.name
+    return own if os.environ.get("MODELS_DIR") and own.is_file() else TARGETS_FILE
+
+
+def load_targets(path: Path | None = None) -> Targets:
+    """The measured targets that serve, or those of a file."""
+    return _load(path or targets_file())
 
 
 @cache
-def load_targets(path: Path = TARGETS_FILE) -> Targets:
-    """The measured targets that ship with the product."""
+def _load(path: Path) -> Targets:
     document = json.loads(path.read_text(encoding="utf-8"))
     genres = {}
     for name, entry in document["genres"].items():

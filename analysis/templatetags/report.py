@@ -9,6 +9,7 @@ from typing import Any
 from django import template
 
 from analysis import charts, playback
+from analysis.mixing import ANY_GENRE, load_targets
 
 register = template.Library()
 
@@ -147,6 +148,17 @@ def channel_layout(value: object) -> str:
 def ranked(probabilities: Mapping[str, float]) -> list[tuple[str, float]]:
     """Names and probabilities, the likeliest first."""
     return sorted((probabilities or {}).items(), key=lambda item: (-item[1], item[0]))
+
+
+@register.filter
+def unmeasured_genre(document: Mapping[str, Any]) -> str:
+    """The genre that was heard, where the mix is judged against all genres because no balance was
+    measured for that one; else empty."""
+    genre = document.get("genre", {})
+    if not genre.get("decided") or document["mix"]["genre"] != ANY_GENRE:
+        return ""
+    label: str = genre["label"]
+    return label if load_targets().find(label) is None else ""
 
 
 @register.simple_tag
