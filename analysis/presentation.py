@@ -158,7 +158,7 @@ def _shared_part(document: dict[str, Any], link: ShareLink) -> dict[str, Any]:
     if link.show_genre:
         keys |= {"genre"}
     if link.show_features:
-        keys |= {"features", "tempo", "key"}
+        keys |= {"features", "feature_percentiles", "feature_reference", "tempo", "key"}
     if link.show_mix:
         keys |= {"loudness", "stereo", "spectrum", "mix"}
     return {key: value for key, value in document.items() if key in keys}

@@ -1,10 +1,12 @@
-"""The listening network: one ResNet18 trunk on mel pictures, with a genre and an embedding head.
+"""The listening network: one ResNet18 trunk on mel pictures, and three heads on it.
 
 Everything that the product says about the character of a track comes out of one forward pass:
 
 * the *trunk* turns a window of 128 mel columns (9.9 s) into a feature map and a 512-d mean;
 * the *genre head* is linear on that mean;
-* the *embedding head* projects the mean to 128 dimensions on the unit sphere (triplet loss).
+* the *embedding head* projects the mean to 128 dimensions on the unit sphere (triplet loss);
+* the *feature head*, linear and squashed, says what measurements on full-quality sound say about
+  energy, danceability, acousticness and valence (:mod:`analysis.sound.features`).
 
 He et al. 2016, "Deep residual learning for image recognition" (ResNet18), with one input channel.
 """
@@ -21,6 +23,7 @@ from analysis.neural import resnet
 WINDOW_COLUMNS = 128
 EMBEDDING_DIMENSIONS = 128
 TRUNK_DIMENSIONS = 512
+FEATURE_NAMES = ("energy", "danceability", "acousticness", "valence")
 
 
 class Heard(NamedTuple):
@@ -29,10 +32,11 @@ class Heard(NamedTuple):
     logits: Tensor  # (n, classes)
     pooled: Tensor  # (n, 512)
     embedding: Tensor  # (n, 128), L2-normalised
+    features: Tensor  # (n, 4) in 0..1, in the order of FEATURE_NAMES
 
 
 class ListeningNetwork(nn.Module):
-    """ResNet18 on one-channel mel pictures scaled to about -2..2, with two heads."""
+    """ResNet18 on one-channel mel pictures scaled to about -2..2, with three heads."""
 
     def __init__(self, n_classes: int, *, dropout: float = 0.2) -> None:
         super().__init__()
@@ -47,6 +51,7 @@ class ListeningNetwork(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(256, EMBEDDING_DIMENSIONS),
         )
+        self.features = nn.Linear(TRUNK_DIMENSIONS, len(FEATURE_NAMES))
 
     def feature_map(self, windows: Tensor) -> Tensor:
         """Map (n, 256, 8, 8) of windows (n, 1, 128, 128): where Grad-CAM looks."""
@@ -61,9 +66,16 @@ class ListeningNetwork(nn.Module):
         """Unit vectors (n, 128) from pooled features (n, 512)."""
         return nn.functional.normalize(self.project(pooled), dim=1)
 
+    def feel(self, pooled: Tensor) -> Tensor:
+        """Perceptual features (n, 4) in 0..1 from pooled features (n, 512).
+
+        Those of a whole track come from the mean of its windows' pooled features.
+        """
+        return torch.sigmoid(self.features(pooled))
+
     def forward(self, windows: Tensor) -> Heard:
         logits, pooled = self.judge(self.feature_map(windows))
-        return Heard(logits, pooled, self.embed(pooled))
+        return Heard(logits, pooled, self.embed(pooled), self.feel(pooled))
 
 
 def to_channels_last(network: nn.Module) -> None:

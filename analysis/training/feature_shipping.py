@@ -1,0 +1,72 @@
+"""Putting a newly fitted feature head into the files of trained ears."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from analysis.neural.listener import ListeningNetwork
+from analysis.neural.weights import Weights, write_manifest
+from analysis.training import model_card
+from analysis.training.features import FeatureFit
+
+_HEAD = "features."
+_OF_MANIFEST = ("file", "sha256")
+
+
+def load_network(weights: Weights) -> ListeningNetwork:
+    """The network of trained ears, with or without a feature head; a missing one is random.
+
+    Raises RuntimeError if the file is of another network, KeyError if its labels are missing.
+    """
+    tensors = {
+        name: value.float()
+        for name, value in load_file(weights.path).items()
+        if not name.startswith("familiarity.")
+    }
+    network = ListeningNetwork(len(weights.settings["labels"]))
+    if not any(name.startswith(_HEAD) for name in tensors):
+        own = network.state_dict()
+        tensors |= {name: own[name] for name in own if name.startswith(_HEAD)}
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def with_features(
+    weights: Weights, network: ListeningNetwork, fit: FeatureFit, *, out: Path
+) -> Path:
+    """Write ``ears.safetensors``, ``ears.json`` and ``ears.md`` with this head to ``out``.
+
+    Everything else is taken over from ``weights`` bit by bit. Returns the manifest.
+    """
+    tensors = load_file(weights.path)
+    tensors |= {
+        name: value.half().contiguous()
+        for name, value in network.state_dict().items()
+        if name.startswith(_HEAD)
+    }
+    fields: dict[str, Any] = json.loads(
+        weights.path.with_suffix(".json").read_text(encoding="utf-8")
+    )
+    fields = {name: value for name, value in fields.items() if name not in _OF_MANIFEST}
+    fields["settings"] |= fit.settings
+    fields.setdefault("figures", {})["features"] = _rounded(fit.figures)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / weights.path.name
+    unfinished = file.with_suffix(".new")
+    save_file({name: value.clone() for name, value in tensors.items()}, unfinished)
+    unfinished.replace(file)
+    manifest = file.with_suffix(".json")
+    write_manifest(manifest, weights_file=file, **fields)
+    card = model_card.render(json.loads(manifest.read_text(encoding="utf-8")))
+    file.with_suffix(".md").write_text(card, encoding="utf-8")
+    return manifest
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
