@@ -14,18 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from analysis import pictures
+from analysis.genre_document import genre_part, heat_pictures, stems_part
 from analysis.mixing import ANY_GENRE, judge, load_targets
 from analysis.neural.ears import HeardTrack, load_ears
-from analysis.neural.explain import attention, sentence
-from analysis.neural.familiarity import UNFAMILIAR_BELOW
+from analysis.neural.verdict import is_decided
 from analysis.neural.weights import find
 from analysis.sound.measure import SoundMeasurements, measure
 from analysis.sound.mel import log_mel
+from analysis.sound.sections import sections
 from analysis.sound.spectrum import band_levels_from_mel
 from analysis.versions import MEASUREMENTS_VERSION
-
-# Below this calibrated confidence the product does not name a genre: it says that it is not sure.
-UNDECIDED_BELOW = 0.4
 
 Progress = Callable[[float, str], None]
 
@@ -50,6 +48,7 @@ def listen(
     path: Path | str,
     *,
     target_genre: str | None = None,
+    stems: Path | None = None,
     max_duration_s: float = 3600.0,
     progress: Progress | None = None,
 ) -> Listening:
@@ -59,6 +58,7 @@ def listen(
     ----------
     target_genre : genre whose balance the mix is judged against; default is the predicted one, or
         all genres together ("any") where the prediction is not sure
+    stems : folder with stems of the same mix (see :mod:`analysis.stems`), for ``genre.stems``
     progress : called with a fraction 0..1 and a short message
 
     Raises
@@ -66,7 +66,7 @@ def listen(
     analysis.sound.decode.UndecodableAudio
         If the file cannot be used; the message is for the artist.
     ValueError
-        If ``target_genre`` has no measured target.
+        If ``target_genre`` has no measured target, or ``stems`` cannot be used.
     """
     tell = progress or (lambda _fraction, _message: None)
     targets = load_targets()
@@ -88,14 +88,19 @@ def listen(
     tell(0.92, "Judging the mix")
     with _timed(clock, "mix"):
         # A mix of no clear genre is judged against all of them together.
-        genre = target_genre or (heard.label if _decided(heard) else ANY_GENRE)
+        genre = target_genre or (heard.label if _is_decided(heard) else ANY_GENRE)
         mix = judge(measured, genre=genre, band_levels=band_levels_from_mel(mel), targets=targets)
     with _timed(clock, "pictures"):
         drawn = {
             "spectrogram.png": pictures.spectrogram_png(mel),
-            "heat.png": pictures.heat_png(heard.heat),
+            **heat_pictures(heard),
         }
-    document = _document(measured, heard, asdict(mix))
+        part = genre_part(heard, sections(mel), duration_s=measured.info.duration_s)
+    if stems is not None:
+        tell(0.95, "Switching stems off")
+        with _timed(clock, "stems"):
+            part["stems"] = stems_part(load_ears(), measured, stems)
+    document = _document(measured, heard, part, asdict(mix))
     tell(1.0, "Done")
     return Listening(
         document=document,
@@ -110,35 +115,18 @@ def listen(
 
 
 def _document(
-    measured: SoundMeasurements, heard: HeardTrack, mix: dict[str, Any]
+    measured: SoundMeasurements, heard: HeardTrack, genre: dict[str, Any], mix: dict[str, Any]
 ) -> dict[str, Any]:
     """The documented keys (docs/analyze.md), plain JSON values only."""
-    found = attention(heard.heat)
-    familiar = heard.familiarity >= UNFAMILIAR_BELOW
-    decided = _decided(heard)
     ears = find("ears")
     return {
         "file": asdict(measured.info),
-        "genre": {
-            "label": heard.label,
-            "probabilities": {n: round(p, 5) for n, p in heard.probabilities.items()},
-            "confidence": round(heard.confidence, 5),
-            "familiarity": round(heard.familiarity, 4),
-            "familiar": familiar,
-            "decided": decided,
-            "course": [
-                {
-                    "start_s": round(part.start_s, 2),
-                    "end_s": round(part.end_s, 2),
-                    "label": part.label,
-                    "confidence": round(part.confidence, 4),
-                }
-                for part in heard.course
-            ],
-            "attention": asdict(found) if found else None,
-            "sentence": sentence(heard.label, found, familiar=familiar, decided=decided),
+        "genre": genre,
+        "features": {name: round(value, 4) for name, value in heard.features.items()},
+        "feature_percentiles": {
+            name: round(value, 1) for name, value in heard.feature_percentiles.items()
         },
-        "features": asdict(measured.features),
+        "feature_reference": ears.settings["feature_reference"],
         "tempo": {
             "bpm": measured.rhythm.tempo_bpm,
             "confidence": measured.rhythm.confidence,
@@ -154,9 +142,8 @@ def _document(
     }
 
 
-def _decided(heard: HeardTrack) -> bool:
-    """Whether the genre can be named: sure enough, and music like the model knows."""
-    return heard.confidence >= UNDECIDED_BELOW and heard.familiarity >= UNFAMILIAR_BELOW
+def _is_decided(heard: HeardTrack) -> bool:
+    return is_decided(heard.confidence, heard.familiarity)
 
 
 def _loudness(measured: SoundMeasurements) -> dict[str, Any]:

@@ -8,7 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from analysis.sound.mel import N_MELS, mel_edges_hz
+
 MAX_COLUMNS = 4_096
+# Heat maps of the likeliest genres, the first one first.
+HEAT_FILES = ("heat.png", "heat-2.png", "heat-3.png")
 MEL_TICKS_HZ = (60, 250, 500, 1_000, 2_000, 4_000, 8_000)
 
 # Control points of the colour map (position, red, green, blue): night blue through violet and
@@ -81,12 +85,12 @@ def waveform_png(minima: list[float], maxima: list[float]) -> bytes:
     return _png(Image.fromarray(picture, mode="RGB"))
 
 
+def mel_height(hz: float) -> float:
+    """Height of a frequency on the mel picture, as a share (0 bottom, 1 top)."""
+    at = float(np.interp(hz, mel_edges_hz(), np.arange(N_MELS + 2)))
+    return min(max((at - 0.5) / N_MELS, 0.0), 1.0)
+
+
 def mel_ticks() -> list[dict[str, float]]:
     """Labels of the mel axis: frequency in Hz and height as a share (0 bottom, 1 top)."""
-    from analysis.sound.mel import N_MELS, mel_frequencies_hz
-
-    bands = np.interp(MEL_TICKS_HZ, mel_frequencies_hz(), np.arange(N_MELS))
-    return [
-        {"hz": hz, "fraction": (float(band) + 0.5) / N_MELS}
-        for hz, band in zip(MEL_TICKS_HZ, bands, strict=True)
-    ]
+    return [{"hz": hz, "fraction": mel_height(hz)} for hz in MEL_TICKS_HZ]

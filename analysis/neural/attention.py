@@ -29,7 +29,7 @@ LOWEST_HZ = 20.0
 MOST_REGIONS = 5
 
 # "Most" of the heat of a stretch: the range that is named holds this much of it.
-_MOST = 0.5
+_MOST = 0.6
 # A section belongs to the hot stretch if it holds this many times its even share.
 _HOT_LIFT = 1.1
 # A region reaches down to this part of its peak; it is smoothed by about one cell of the map.
@@ -66,7 +66,7 @@ class Attention:
 
     The hot stretch is ``start_s`` to ``end_s``, one or several ``sections``, and holds
     ``section_share``. Within it, ``low_hz`` to ``high_hz`` is the narrowest range of mel bands with
-    half of its heat. ``band`` is the band with most heat for its size, ``emphasis`` its lift;
+    60 % of its heat. ``band`` is the band with most heat for its size, ``emphasis`` its lift;
     ``band_shares`` repeats the shares of ``bands`` by name.
     """
 

@@ -1,4 +1,4 @@
-"""Hearing a track: genre with its course over time, familiarity, embedding and Grad-CAM map.
+"""Hearing a track: genre with its course, familiarity, features, embedding and Grad-CAM map.
 
 One forward pass over the track's windows serves all of them. The model is loaded once per process,
 at first use.
@@ -7,6 +7,7 @@ at first use.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,13 +18,23 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from analysis.neural.familiarity import Familiarity, mel_statistics
-from analysis.neural.listener import WINDOW_COLUMNS, ListeningNetwork, scale_mel, to_channels_last
+from analysis.neural.grad_cam import Trace, against_the_others
+from analysis.neural.listener import (
+    FEATURE_NAMES,
+    WINDOW_COLUMNS,
+    ListeningNetwork,
+    scale_mel,
+    to_channels_last,
+)
+from analysis.neural.reference import Reference
 from analysis.neural.weights import Weights, WeightsUnavailable, find
 from analysis.neural.windows import at_least_one_window, cut, stitch, window_starts
 from analysis.sound.mel import COLUMNS_PER_SECOND
 
 WINDOW_HOP = 96
+EXPLAINED = 3
 _BATCH = 16
+_GRAPHS_KEPT = 64
 _FAMILIARITY_PREFIX = "familiarity."
 
 
@@ -38,12 +49,24 @@ class GenreSection:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Where the evidence for one genre lies: ``heat`` (128, T) float32 over the mel picture, its
+    hottest cell 1 (all 0 if nothing speaks for the genre)."""
+
+    label: str
+    probability: float
+    heat: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class HeardTrack:
     """What the network says about one track. Arrays are float32.
 
     ``probabilities`` are calibrated (temperature) and sum to 1; ``confidence`` is that of
-    ``label``; ``familiarity`` is 0..1 (see :mod:`analysis.neural.familiarity`); ``heat`` (128, T)
-    in 0..1 is the Grad-CAM map of ``label`` over the mel picture.
+    ``label``; ``familiarity`` is 0..1 (see :mod:`analysis.neural.familiarity`); ``explanations``
+    are those of the three likeliest genres, best first (see :mod:`analysis.neural.grad_cam`);
+    ``heat`` is the first one's, or that of the genre that was asked for. ``features`` are 0..1 and
+    ``feature_percentiles`` 0..100, the share of the reference corpus that lies below.
     """
 
     label: str
@@ -53,6 +76,9 @@ class HeardTrack:
     course: list[GenreSection]
     embedding: npt.NDArray[np.float32]
     heat: npt.NDArray[np.float32]
+    explanations: list[Explanation]
+    features: dict[str, float]
+    feature_percentiles: dict[str, float]
 
 
 class Ears:
@@ -69,10 +95,16 @@ class Ears:
             if name.startswith(_FAMILIARITY_PREFIX)
         }
         self.weights = weights
+        if "genre.weight" in tensors and "features.weight" not in tensors:
+            raise WeightsUnavailable(
+                f"{weights.path} has no head for energy, danceability, acousticness and valence; "
+                "fit one with manage.py train_features"
+            )
         try:
             self.labels: list[str] = list(weights.settings["labels"])
             self.temperature = float(weights.settings["temperature"])
             self.familiarity = Familiarity.from_arrays(known)
+            self.reference = Reference.from_settings(weights.settings)
             self.network = ListeningNetwork(len(self.labels))
             self.network.load_state_dict(tensors, assign=True)
         except (KeyError, RuntimeError) as error:
@@ -112,62 +144,76 @@ class Ears:
     def hear(self, mel: npt.NDArray[np.uint8], *, explain: str | None = None) -> HeardTrack:
         """Listen to a whole track's mel picture (128, T) uint8.
 
-        ``explain`` names the genre whose heat map is wanted; default is the predicted one.
+        ``explain`` names the genre whose map ``heat`` shall be; default is the predicted one.
         Raises ValueError for an empty picture or an unknown genre.
         """
+        if explain is not None and explain not in self.labels:
+            raise ValueError(f"unknown genre {explain!r}; known: {', '.join(self.labels)}")
         filled = at_least_one_window(mel)
         starts = window_starts(filled.shape[1], hop=WINDOW_HOP)
-        maps, all_logits, pooled = [], [], []
-        for batch in np.array_split(cut(filled, starts), -(-len(starts) // _BATCH)):
-            windows = scale_mel(torch.from_numpy(batch))[:, None]
-            windows = windows.to(memory_format=torch.channels_last)
-            with torch.no_grad():
-                feature_map = self.network.feature_map(windows)
-            feature_map.requires_grad_(True)
-            logits, pool = self.network.judge(feature_map)
-            maps.append(feature_map)
-            all_logits.append(logits)
-            pooled.append(pool.detach())
-        logits = torch.cat([part.detach() for part in all_logits])
-        pools = torch.cat(pooled)
-        probabilities = self._probabilities(logits.mean(0)).numpy()
-        index = int(probabilities.argmax())
-        explained = self.labels.index(explain) if explain else index
-        heat = self._grad_cam(maps, all_logits, explained, starts, filled.shape[1])
+        traces = self._traces(filled, starts)
+        logits = torch.cat([trace.logits.detach() for trace in traces])
+        pools = torch.cat([trace.pooled for trace in traces])
+        likely = self._probabilities(logits.mean(0))
+        probabilities = likely.numpy()
+        ranked = [int(index) for index in likely.argsort(descending=True)]
+
+        def explanation(index: int) -> Explanation:
+            weights = against_the_others(index, likely)
+            maps = np.concatenate([trace.heat(self.network, weights) for trace in traces])
+            heat = stitch(maps, starts, filled.shape[1])[:, : mel.shape[1]]
+            hottest = float(heat.max())
+            return Explanation(
+                label=self.labels[index],
+                probability=float(probabilities[index]),
+                heat=heat / hottest if hottest > 0 else heat,
+            )
+
+        explanations = [explanation(index) for index in ranked[:EXPLAINED]]
+        by_label = {one.label: one for one in explanations}
+        wanted = explain or explanations[0].label
+        asked = by_label.get(wanted) or explanation(self.labels.index(wanted))
         with torch.inference_mode():
             embedding = functional.normalize(self.network.embed(pools).mean(0), dim=0).numpy()
+            felt = self.network.feel(pools.mean(0)).tolist()
+        features = dict(zip(FEATURE_NAMES, felt, strict=True))
         return HeardTrack(
-            label=self.labels[index],
+            label=self.labels[ranked[0]],
             probabilities={n: float(p) for n, p in zip(self.labels, probabilities, strict=True)},
-            confidence=float(probabilities[index]),
+            confidence=float(probabilities[ranked[0]]),
             familiarity=self._familiarity(mel, pools.mean(0).numpy()),
             course=self._course(logits, starts, mel.shape[1]),
             embedding=embedding.astype(np.float32),
-            heat=heat[:, : mel.shape[1]],
+            heat=asked.heat,
+            explanations=explanations,
+            features=features,
+            feature_percentiles={
+                name: self.reference.percentile(name, value) for name, value in features.items()
+            },
         )
 
-    def _grad_cam(
-        self,
-        maps: list[torch.Tensor],
-        logits: list[torch.Tensor],
-        index: int,
-        starts: list[int],
-        n_columns: int,
-    ) -> npt.NDArray[np.float32]:
-        """Heat (128, n_columns) in 0..1 for one class (Selvaraju et al. 2017), on layer 3."""
-        heats = []
-        for feature_map, part in zip(maps, logits, strict=True):
-            (gradient,) = torch.autograd.grad(part[:, index].sum(), feature_map)
-            importance = gradient.mean(dim=(2, 3), keepdim=True)
-            cam = functional.relu((importance * feature_map.detach()).sum(1, keepdim=True))
-            heats.append(
-                functional.interpolate(
-                    cam, size=(128, WINDOW_COLUMNS), mode="bilinear", align_corners=False
-                )[:, 0]
-            )
-        heat = stitch(torch.cat(heats).numpy(), starts, n_columns)
-        top = float(heat.max())
-        return heat / top if top > 0 else heat
+    def probabilities(self, mel: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """The probabilities (k,) that :meth:`hear` gives for a picture (128, T), and only those."""
+        filled = at_least_one_window(mel)
+        starts = window_starts(filled.shape[1], hop=WINDOW_HOP)
+        with torch.inference_mode():
+            logits = [self.network(windows).logits for windows in self._batches(filled, starts)]
+            return self._probabilities(torch.cat(logits).mean(0)).numpy()
+
+    def _batches(self, filled: npt.NDArray[np.uint8], starts: list[int]) -> Iterator[torch.Tensor]:
+        """Windows (n, 1, 128, columns) as the network takes them, a few at a time."""
+        for batch in np.array_split(cut(filled, starts), -(-len(starts) // _BATCH)):
+            windows = scale_mel(torch.from_numpy(batch))[:, None]
+            yield windows.to(memory_format=torch.channels_last)
+
+    def _traces(self, filled: npt.NDArray[np.uint8], starts: list[int]) -> list[Trace]:
+        # The graphs of a long track would fill the memory: it is sent through the upper layers
+        # once more for each explanation instead.
+        keep_graph = len(starts) <= _GRAPHS_KEPT
+        return [
+            Trace.of(self.network, windows, keep_graph=keep_graph)
+            for windows in self._batches(filled, starts)
+        ]
 
     def _course(
         self, logits: torch.Tensor, starts: list[int], n_columns: int

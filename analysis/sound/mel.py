@@ -115,21 +115,35 @@ def _frames(mono: npt.NDArray[np.float32], first: int, count: int) -> npt.NDArra
     return np.lib.stride_tricks.sliding_window_view(piece, N_FFT)[::HOP_LENGTH]
 
 
-def mel_to_uint8(power: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def mel_to_uint8(
+    power: npt.NDArray[np.float32], *, scale_of: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.uint8]:
     """Scale mel power (128, T) to the 0..255 picture of the data contract.
 
     Decibels relative to the maximum, floor at -80 dB, then min-max over the whole track. A track
     without any dynamic (silence) becomes all zeros.
+
+    ``scale_of`` (128, any length) is another sound's power whose maximum and minimum are used
+    instead, so that a part of that sound keeps its level in the picture; what lies beyond is cut.
     """
-    reference = float(power.max())
+    whole = power if scale_of is None else scale_of
+    reference = float(whole.max())
     if reference <= 0.0:
         return np.zeros(power.shape, dtype=np.uint8)
-    decibels = 10.0 * np.log10(np.maximum(power, 1e-10 * min(1.0, reference)) / reference)
-    np.maximum(decibels, -TOP_DB, out=decibels)
-    low = float(decibels.min())
+    low = float(_decibels(whole.min(keepdims=True), reference).min())
     if low >= 0.0:
         return np.zeros(power.shape, dtype=np.uint8)
+    decibels = np.clip(_decibels(power, reference), low, 0.0)
     return np.round((decibels - low) * (255.0 / -low)).astype(np.uint8)
+
+
+def _decibels(power: npt.NDArray[np.float32], reference: float) -> npt.NDArray[np.float32]:
+    floor = 1e-10 * min(1.0, reference)
+    decibels = np.empty_like(power)
+    np.log10(np.maximum(power, floor) / reference, out=decibels)
+    decibels *= 10.0
+    np.maximum(decibels, -TOP_DB, out=decibels)
+    return decibels
 
 
 def log_mel(mono: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -31,13 +31,20 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON document")
         parser.add_argument("--out", metavar="DIR", help="write the report's pictures there")
         parser.add_argument("--genre", metavar="G", help="judge the mix against this genre")
+        parser.add_argument(
+            "--stems",
+            metavar="DIR",
+            type=Path,
+            help="folder with drums, bass, other, vocals (.wav or .flac) of the same mix: what the "
+            "genre owes to each",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         from analysis.listening import listen
 
         path = Path(options["file"])
         try:
-            found = listen(path, target_genre=options["genre"])
+            found = listen(path, target_genre=options["genre"], stems=options["stems"])
         except UndecodableAudio as error:
             self._refuse(error.message)
         except (ValueError, WeightsUnavailable) as error:
@@ -81,7 +88,8 @@ def summary(document: dict[str, Any]) -> str:
         f"File       {clock(file['duration_s'])}, {file['codec']}, {file['sample_rate']} Hz, "
         f"{file['channels']} channel{'s' if file['channels'] != 1 else ''}",
         "Genre      " + ", ".join(f"{name} {share:.0%}" for name, share in ranked),
-        f"           {genre['sentence']}",
+        *(f"           {one['sentence']}" for one in genre["explanations"]),
+        *(f"           {one['sentence']}" for one in genre.get("stems", {}).get("genres", [])),
         f"Tempo      {tempo['bpm']:.1f} BPM" if tempo["bpm"] else "Tempo      no steady beat found",
         f"Key        {key['tonic']} {key['mode']}" if key["tonic"] else "Key        none found",
         "Features   "
