@@ -35,7 +35,13 @@ class Command(BaseCommand):
             help="folder with one folder of sound files per genre; or CSV with path, genre and "
             "perhaps artist, split; or folder with train.npz, valid.npz, tracks.csv",
         )
-        parser.add_argument("--run", default="runs/ears", help="pictures, checkpoints, metrics")
+        # torchrun stops at --run: it takes it for one of its own options, cut short.
+        parser.add_argument(
+            "--run",
+            "--run-dir",
+            default="runs/ears",
+            help="pictures, checkpoints, metrics; under torchrun write --run-dir",
+        )
         parser.add_argument("--out", default="runs/ears", help="where the trained files go")
         parser.add_argument("--model-version", default="1.0.0", help="version of the weights")
         parser.add_argument(
