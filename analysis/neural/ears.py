@@ -28,10 +28,9 @@ from analysis.neural.listener import (
 )
 from analysis.neural.reference import Reference
 from analysis.neural.weights import Weights, WeightsUnavailable, find
-from analysis.neural.windows import at_least_one_window, cut, stitch, window_starts
+from analysis.neural.windows import cut, stitch, wide_enough, window_starts
 from analysis.sound.mel import COLUMNS_PER_SECOND
 
-WINDOW_HOP = 96
 EXPLAINED = 3
 _BATCH = 16
 _GRAPHS_KEPT = 64
@@ -125,13 +124,10 @@ class Ears:
         self, mel: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
         """Probabilities (k,), embedding (128,) and familiarity of one picture (128, T)."""
-        filled = at_least_one_window(mel)
-        starts = window_starts(filled.shape[1], hop=WINDOW_HOP // 2)
+        filled = wide_enough(mel)
+        starts = window_starts(filled.shape[1])
         with torch.inference_mode():
-            heard = [
-                self.network(scale_mel(torch.from_numpy(batch))[:, None])
-                for batch in np.array_split(cut(filled, starts), -(-len(starts) // _BATCH))
-            ]
+            heard = [self.network(windows) for windows in self._batches(filled, starts)]
             logits = torch.cat([part.logits for part in heard]).mean(0)
             pooled = torch.cat([part.pooled for part in heard]).mean(0)
             embedding = torch.cat([part.embedding for part in heard]).mean(0)
@@ -149,8 +145,8 @@ class Ears:
         """
         if explain is not None and explain not in self.labels:
             raise ValueError(f"unknown genre {explain!r}; known: {', '.join(self.labels)}")
-        filled = at_least_one_window(mel)
-        starts = window_starts(filled.shape[1], hop=WINDOW_HOP)
+        filled = wide_enough(mel)
+        starts = window_starts(filled.shape[1])
         traces = self._traces(filled, starts)
         logits = torch.cat([trace.logits.detach() for trace in traces])
         pools = torch.cat([trace.pooled for trace in traces])
@@ -194,8 +190,8 @@ class Ears:
 
     def probabilities(self, mel: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The probabilities (k,) that :meth:`hear` gives for a picture (128, T), and only those."""
-        filled = at_least_one_window(mel)
-        starts = window_starts(filled.shape[1], hop=WINDOW_HOP)
+        filled = wide_enough(mel)
+        starts = window_starts(filled.shape[1])
         with torch.inference_mode():
             logits = [self.network(windows).logits for windows in self._batches(filled, starts)]
             return self._probabilities(torch.cat(logits).mean(0)).numpy()

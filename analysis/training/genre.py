@@ -6,18 +6,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from analysis.neural.listener import ListeningNetwork, scale_mel
-from analysis.neural.windows import at_least_one_window, cut, window_starts
+from analysis.neural.windows import cut, wide_enough, window_starts
 from analysis.training import transfer
-from analysis.training.augment import mixup, random_windows
+from analysis.training.augment import draw_pieces, mixup, random_windows
 from analysis.training.datasets import MelCorpus
+from analysis.training.distillation import Student
 from analysis.training.distributed import ALONE, Processes, pick_device
+from analysis.training.lessons import Answers, digest_of
 from analysis.training.loop import fit
 from analysis.training.picture_bank import PictureBank
 from analysis.training.recipe import Recipe
@@ -27,13 +30,13 @@ __all__ = ["GenreTask", "Recipe", "hear_tracks", "pick_device", "train_trunk"]
 
 @torch.inference_mode()
 def hear_tracks(
-    network: ListeningNetwork, mel: np.ndarray, *, device: torch.device, hop: int = 64
+    network: ListeningNetwork, mel: np.ndarray, *, device: torch.device, hop: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean logits (n, k), pooled features (n, 512), embeddings (n, 128) of pictures (n, 128, T)."""
     network.eval()
     logits, pooled, embeddings = [], [], []
     for picture in mel:
-        filled = at_least_one_window(picture)
+        filled = wide_enough(picture)
         windows = torch.from_numpy(cut(filled, window_starts(filled.shape[1], hop=hop)))
         heard = network(scale_mel(windows)[:, None].to(device))
         logits.append(heard.logits.mean(0).cpu().numpy())
@@ -51,6 +54,7 @@ def train_trunk(
     device: str = "auto",
     init_from: Mapping[str, Tensor] | None = None,
     also: Sequence[MelCorpus] = (),
+    taught: Sequence[npt.NDArray[np.float32]] | None = None,
     processes: Processes = ALONE,
 ) -> ListeningNetwork:
     """Train trunk and genre head; returns the averaged (EMA) network on the CPU.
@@ -60,23 +64,30 @@ def train_trunk(
     init_from : state of a listening network or of its trunk to start from (heads in it are left
         aside); ``recipe.trunk_rate`` says how much slower than the heads it then learns
     also : more corpora to learn from, with the same genre names; tracks may be of other lengths
+    taught : what a teacher heard in each track of ``corpus`` and then of ``also``, for the trunk to
+        learn beside the genres (see :class:`analysis.training.lessons.Lessons`)
 
     A checkpoint is written to ``run_dir`` after every epoch; a run that was killed goes on from it
     and ends with the same weights as one that was not. ``metrics.jsonl`` there has a line an epoch.
     Raises ValueError if a checkpoint of another recipe, corpus or starting point is in the way, if
     corpora disagree on the names, or if ``init_from`` is no trunk of this network.
     """
-    task = GenreTask([corpus, *also], recipe=recipe, validation=validation)
+    task = GenreTask([corpus, *also], recipe=recipe, validation=validation, taught=taught)
     torch.manual_seed(recipe.seed)
     network = ListeningNetwork(len(corpus.names))
     if init_from is not None:
         transfer.load_trunk(network, init_from)
     fingerprint = json.dumps(
-        [asdict(recipe), [part.digest() for part in (corpus, *also)], transfer.digest(init_from)],
+        [
+            asdict(recipe),
+            [part.digest() for part in (corpus, *also)],
+            transfer.digest(init_from),
+            digest_of(taught or ()),
+        ],
         sort_keys=True,
     )
     average = fit(
-        network,
+        Student(network),
         task,
         recipe=recipe,
         run_dir=run_dir,
@@ -84,14 +95,19 @@ def train_trunk(
         device=pick_device(device),
         processes=processes,
     )
-    return cast(ListeningNetwork, average)
+    return cast(Student, average).ears
 
 
 class GenreTask:
     """Naming the genre of changed and blended windows; see :class:`analysis.training.loop.Task`."""
 
     def __init__(
-        self, corpora: Sequence[MelCorpus], *, recipe: Recipe, validation: MelCorpus | None
+        self,
+        corpora: Sequence[MelCorpus],
+        *,
+        recipe: Recipe,
+        validation: MelCorpus | None,
+        taught: Sequence[npt.NDArray[np.float32]] | None = None,
     ) -> None:
         self._names = corpora[0].names
         for part in (*corpora, *([validation] if validation else [])):
@@ -108,6 +124,7 @@ class GenreTask:
         self._labels = torch.from_numpy(np.concatenate([part.labels for part in corpora]))
         self._n_pieces = torch.bincount(torch.tensor(owners), minlength=before)
         self._first_piece = self._n_pieces.cumsum(0) - self._n_pieces
+        self._answers = None if taught is None else Answers(taught)
         self._recipe = recipe
         self._validation = validation
 
@@ -117,7 +134,8 @@ class GenreTask:
         return -(-len(self._labels) * self._recipe.crops_per_track // self._recipe.batch_size)
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
-        """Network input (n, 1, 128, width) and soft targets (n, k) of each batch."""
+        """Network input (n, 1, 128, width) and, of each window, soft targets (k) followed by the
+        teacher's answers (250) where there is one."""
         recipe = self._recipe
         seed = recipe.seed * 100_003 + epoch
         # The order of tracks and the widths are the same in all processes, what is done to the
@@ -128,26 +146,32 @@ class GenreTask:
         for batch in (order % len(self._labels)).split(recipe.batch_size):
             width = recipe.windows.draw(common)
             tracks = processes.share_of(batch)
-            windows = random_windows(
-                self._bank,
-                self._random_pieces(tracks, own),
-                width=width,
-                augmentation=recipe.augmentation,
-                generator=own,
-            )
+            how: Any = {"augmentation": recipe.augmentation, "generator": own, "width": width}
+            rows = self._random_rows(tracks, own)
+            pieces = draw_pieces(self._bank, rows, **how)
+            windows = random_windows(self._bank, rows, pieces=pieces, **how)
             inputs = scale_mel(windows * 255.0)[:, None]
             targets = soft_targets(self._labels[tracks], len(self._names), recipe.label_smoothing)
+            if self._answers is not None:
+                heard = self._answers(rows, pieces.start, pieces.size)
+                targets = torch.cat([targets, heard], dim=1)
             yield mixup(inputs, targets, alpha=recipe.mixup_alpha, generator=own)
 
-    def _random_pieces(self, tracks: Tensor, generator: torch.Generator) -> Tensor:
+    def _random_rows(self, tracks: Tensor, generator: torch.Generator) -> Tensor:
         """One of the pieces of each track (n,), by its number in the bank."""
         which = torch.rand(len(tracks), generator=generator) * self._n_pieces[tracks]
         last = self._n_pieces[tracks] - 1
         return self._first_piece[tracks] + torch.minimum(which.to(torch.int64), last)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross entropy against soft targets."""
-        return nn.functional.cross_entropy(network(inputs).logits, targets)
+        """Cross entropy against soft targets, and the distance to a teacher's answers."""
+        heard, answers = network(inputs)
+        genres = len(self._names)
+        loss = nn.functional.cross_entropy(heard.logits, targets[:, :genres])
+        if self._answers is not None:
+            distance = nn.functional.smooth_l1_loss(answers, targets[:, genres:])
+            loss = loss + self._recipe.teacher_weight * distance
+        return loss
 
     def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
         """Accuracy on the validation tracks, every fourth epoch and after the last one."""
@@ -155,7 +179,7 @@ class GenreTask:
             return {}
         device = next(network.parameters()).device
         logits, _, _ = hear_tracks(
-            cast(ListeningNetwork, network), self._validation.mel, device=device, hop=128
+            cast(Student, network).ears, self._validation.mel, device=device, hop=128
         )
         right = logits.argmax(1) == self._validation.labels
         return {"validation_accuracy": float(right.mean())}

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +43,16 @@ class Lessons:
 
     def digest(self) -> str:
         """Checksum of all pictures and answers."""
-        sha = hashlib.sha256()
-        for picture, rows in zip(self.pictures, self.heard, strict=True):
-            sha.update(np.ascontiguousarray(picture).data)
-            sha.update(np.ascontiguousarray(rows).data)
-        return sha.hexdigest()
+        return digest_of([*self.pictures, *self.heard])
+
+
+def digest_of(arrays: Iterable[npt.NDArray[Any]]) -> str:
+    """Checksum of arrays, in their order; empty for none."""
+    sha, empty = hashlib.sha256(), True
+    for array in arrays:
+        sha.update(np.ascontiguousarray(array).data)
+        empty = False
+    return "" if empty else sha.hexdigest()
 
 
 class Answers:

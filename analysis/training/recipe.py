@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 import torch
 
 from analysis.neural.listener import WINDOW_COLUMNS
+from analysis.neural.windows import NARROWEST_WINDOW
 from analysis.training.augment import Augmentation
-
-# The trunk divides time and frequency by 32: fewer columns would leave nothing to pool.
-NARROWEST_WINDOW = 32
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,7 @@ class Recipe(Optimisation):
     batch_size: int = 32
     label_smoothing: float = 0.1
     mixup_alpha: float = 0.3
+    teacher_weight: float = 1.0  # of a teacher's answers beside the genre, where there is one
     windows: WindowPlan = field(default_factory=WindowPlan)
     augmentation: Augmentation = field(default_factory=Augmentation)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.neural.windows import at_least_one_window, cut, stitch, window_starts
+from analysis.neural.windows import cut, stitch, wide_enough, window_starts
 
 
 @pytest.mark.parametrize(
@@ -25,22 +25,33 @@ def test_hop_must_be_positive():
         window_starts(300, hop=0)
 
 
-def test_short_picture_is_repeated_not_padded():
-    mel = np.arange(128 * 40, dtype=np.uint8).reshape(128, 40)
-    filled = at_least_one_window(mel)
-    assert filled.shape == (128, 128)
-    np.testing.assert_array_equal(filled[:, 40:80], mel)
+def test_short_tracks_are_heard_at_closer_windows_than_songs():
+    assert window_starts(387) == [0, 48, 96, 144, 192, 240, 259]
+    assert window_starts(1000)[:3] == [0, 96, 192]
+
+
+def test_a_picture_too_narrow_for_the_network_is_repeated_not_padded():
+    mel = np.arange(128 * 20, dtype=np.uint8).reshape(128, 20)
+    filled = wide_enough(mel)
+    assert filled.shape == (128, 32)
+    np.testing.assert_array_equal(filled[:, 20:], mel[:, :12])
+
+
+def test_a_clip_is_one_window_of_its_own_width():
+    mel = np.zeros((128, 39), dtype=np.uint8)
+    assert wide_enough(mel) is mel
+    assert cut(mel, window_starts(39)).shape == (1, 128, 39)
 
 
 @pytest.mark.parametrize("shape", [(128, 0), (128,)])
 def test_empty_or_flat_picture_is_refused(shape):
     with pytest.raises(ValueError, match="mel picture"):
-        at_least_one_window(np.zeros(shape, dtype=np.uint8))
+        wide_enough(np.zeros(shape, dtype=np.uint8))
 
 
 def test_stitching_cut_windows_gives_the_picture_back():
     generator = np.random.default_rng(1)
     mel = generator.integers(0, 256, (128, 317), dtype=np.uint8)
-    starts = window_starts(317, hop=96)
+    starts = window_starts(317)
     joined = stitch(cut(mel, starts).astype(np.float32), starts, 317)
     np.testing.assert_allclose(joined, mel, atol=1e-3)
