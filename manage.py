@@ -17,6 +17,7 @@ WITHOUT_DATABASE = frozenset(
         "collectstatic",
         "compilemessages",
         "diffsettings",
+        "evaluate_ears",
         "findstatic",
         "help",
         "makemessages",

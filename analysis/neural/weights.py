@@ -65,6 +65,14 @@ def find(name: str) -> Weights:
     raise WeightsUnavailable(f"no manifest {name}.json in {[str(f) for _, f in _search_path()]}")
 
 
+def read_from(folder: Path, name: str) -> Weights:
+    """The weights of a model in one particular folder; raises like :func:`find`."""
+    manifest = folder / f"{name}.json"
+    if not manifest.exists():
+        raise WeightsUnavailable(f"no manifest {manifest}")
+    return _read(name, manifest, "local")
+
+
 def _read(name: str, manifest: Path, origin: str) -> Weights:
     fields = json.loads(manifest.read_text(encoding="utf-8"))
     path = manifest.parent / fields["file"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,47 +39,73 @@ def expected_calibration_error(probabilities: Float, labels: Int, *, bins: int =
     return float(gap)
 
 
-def mean_average_precision(embeddings: Float, groups: list[str]) -> float:
+def mean_average_precision(embeddings: Float, groups: Sequence[str]) -> float:
     """mAP of ranking all others by cosine, relevant = same group; queries alone in theirs skip."""
+    return _mean(average_precisions(embeddings, groups))
+
+
+def average_precisions(
+    embeddings: Float, groups: Sequence[str], *, left_out: Sequence[str] | None = None
+) -> Float:
+    """Average precision (n,) of each query; NaN where no other track is of its group.
+
+    With ``left_out`` (for example artists) tracks that share the query's entry there are not
+    ranked at all.
+    """
     names = np.array(groups)
     similarity = embeddings @ embeddings.T
-    np.fill_diagonal(similarity, -np.inf)
-    scores = []
-    for row, name in zip(similarity, names, strict=True):
-        order = np.argsort(-row)[:-1]
-        relevant = names[order] == name
-        if relevant.any():
-            ranks = np.flatnonzero(relevant) + 1
-            scores.append(float((np.arange(1, ranks.size + 1) / ranks).mean()))
-    return float(np.mean(scores)) if scores else float("nan")
+    others = ~np.eye(names.size, dtype=bool)
+    if left_out is not None:
+        owners = np.array(left_out)
+        others &= owners[:, None] != owners
+    scores = np.full(names.size, np.nan, dtype=np.float32)
+    for query, (row, ranked) in enumerate(zip(similarity, others, strict=True)):
+        candidates = np.flatnonzero(ranked)
+        order = candidates[np.argsort(-row[candidates], kind="stable")]
+        ranks = np.flatnonzero(names[order] == names[query]) + 1
+        if ranks.size:
+            scores[query] = (np.arange(1, ranks.size + 1) / ranks).mean()
+    return scores
 
 
-def hit_rate(embeddings: Float, groups: list[str], *, k: int = 10) -> float:
+def hit_rate(embeddings: Float, groups: Sequence[str], *, k: int = 10) -> float:
     """Share of queries (of groups with two members or more) with one of theirs in the first k."""
+    return _mean(hits(embeddings, groups, k=k))
+
+
+def hits(embeddings: Float, groups: Sequence[str], *, k: int = 10) -> Float:
+    """1 or 0 (n,): whether one of the query's group is in its first k; NaN if it is alone."""
     names = np.array(groups)
     similarity = embeddings @ embeddings.T
     np.fill_diagonal(similarity, -np.inf)
-    hits = []
-    for row, name in zip(similarity, names, strict=True):
-        if (names == name).sum() > 1:
-            hits.append(bool((names[np.argsort(-row)[:k]] == name).any()))
-    return float(np.mean(hits)) if hits else float("nan")
+    found = np.full(names.size, np.nan, dtype=np.float32)
+    for query, row in enumerate(similarity):
+        if (names == names[query]).sum() > 1:
+            nearest = np.argsort(-row)[: min(k, names.size - 1)]
+            found[query] = (names[nearest] == names[query]).any()
+    return found
 
 
-def triplet_accuracy(embeddings: Float, groups: list[str], *, seed: int = 0) -> float:
+def triplet_accuracy(embeddings: Float, groups: Sequence[str], *, seed: int = 0) -> float:
     """Share of random triplets (anchor, same group, other group) that lie in the right order."""
+    return _mean(triplet_shares(embeddings, groups, seed=seed))
+
+
+def triplet_shares(embeddings: Float, groups: Sequence[str], *, seed: int = 0) -> Float:
+    """Share (n,) of 20 random triplets of each anchor in the right order; NaN if it is alone."""
     names = np.array(groups)
     generator = np.random.default_rng(seed)
-    right = total = 0
+    shares = np.full(names.size, np.nan, dtype=np.float32)
     for anchor, name in enumerate(names):
         same = np.flatnonzero((names == name) & (np.arange(names.size) != anchor))
         other = np.flatnonzero(names != name)
         if same.size == 0 or other.size == 0:
             continue
-        positives = generator.choice(same, 20)
-        negatives = generator.choice(other, 20)
-        near = embeddings[positives] @ embeddings[anchor]
-        far = embeddings[negatives] @ embeddings[anchor]
-        right += int((near > far).sum())
-        total += 20
-    return right / total if total else float("nan")
+        near = embeddings[generator.choice(same, 20)] @ embeddings[anchor]
+        far = embeddings[generator.choice(other, 20)] @ embeddings[anchor]
+        shares[anchor] = (near > far).mean()
+    return shares
+
+
+def _mean(values: Float) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

@@ -55,3 +55,30 @@ def test_perfect_and_random_spaces():
     assert evaluation.triplet_accuracy(noise, [f"g{i % 4}" for i in range(400)]) == pytest.approx(
         0.5, abs=0.05
     )
+
+
+def test_average_precision_among_other_artists_agrees_with_scikit_learn():
+    generator = np.random.default_rng(4)
+    vectors = generator.normal(size=(30, 8)).astype("f4")
+    groups = [f"g{i % 3}" for i in range(30)]
+    artists = [f"a{i // 3}" for i in range(30)]
+    found = evaluation.average_precisions(vectors, groups, left_out=artists)
+    for i in range(30):
+        others = np.array([artist != artists[i] for artist in artists])
+        expected = average_precision_score(
+            [groups[j] == groups[i] for j in np.flatnonzero(others)],
+            (vectors @ vectors[i])[others],
+        )
+        assert found[i] == pytest.approx(expected, abs=1e-6)
+
+
+def test_queries_that_are_alone_have_no_figures():
+    vectors = np.eye(3, dtype="f4")
+    groups = ["g", "g", "alone"]
+    for figures in (
+        evaluation.average_precisions(vectors, groups),
+        evaluation.hits(vectors, groups),
+        evaluation.triplet_shares(vectors, groups),
+    ):
+        assert np.isnan(figures).tolist() == [False, False, True]
+    assert np.isnan(evaluation.hit_rate(vectors, ["a", "b", "c"]))
