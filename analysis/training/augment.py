@@ -174,7 +174,10 @@ def random_window(mel: Tensor, *, augmentation: Augmentation, generator: torch.G
 def mixup(
     windows: Tensor, targets: Tensor, *, alpha: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Blend each window and its soft target with another (Zhang et al. 2018)."""
+    """Blend each window and its soft target with another (Zhang et al. 2018); ``alpha`` 0 blends
+    nothing."""
+    if alpha == 0:
+        return windows, targets
     gamma = torch._standard_gamma(torch.full((windows.shape[0], 2), alpha), generator=generator)
     share = (gamma[:, 0] / gamma.sum(dim=1)).nan_to_num(1.0)
     share = torch.maximum(share, 1 - share)

@@ -148,3 +148,10 @@ def test_mixup_keeps_targets_distributions():
     torch.testing.assert_close(soft.sum(1), torch.ones(8))
     assert (soft.max(1).values >= 0.5).all()
     assert mixed.shape == windows.shape
+
+
+def test_mixup_can_be_left_out():
+    windows, targets = torch.rand(8, 1, 4, 4), torch.eye(8)
+    mixed, soft = mixup(windows, targets, alpha=0.0, generator=seeded())
+    assert torch.equal(mixed, windows)
+    assert torch.equal(soft, targets)

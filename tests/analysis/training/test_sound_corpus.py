@@ -10,11 +10,15 @@ import pytest
 
 from analysis.sound.mel import log_mel
 from analysis.training.corpora import open_collection
+from analysis.training.datasets import MelCorpus
+from analysis.training.distributed import ALONE
 from analysis.training.genre import GenreTask, Recipe
 from analysis.training.labelled_files import UnusableCorpus
 from analysis.training.measure_targets import measure_targets
 from analysis.training.picture_cache import EXCERPT_COLUMNS, PictureCache, excerpts
+from analysis.training.recipe import WindowPlan
 from tests.analysis.training.music import RATE, collection, write_sound
+from tests.analysis.training.test_augment import UNCHANGED
 
 NAMES = ["drone", "ドローン 2", "glitch-hop"]
 
@@ -160,6 +164,39 @@ class TestCollections:
     def test_nothing_there(self, tmp_path):
         with pytest.raises(UnusableCorpus, match="there is no"):
             open_collection(tmp_path / "nowhere", cache=tmp_path / "cache")
+
+
+def test_windows_come_from_all_pieces_of_their_own_track():
+    """Of one to three pieces a track; all cells of a piece hold its own number."""
+    counts = [3, 1, 2, 1]
+    columns = 40
+    mel = np.zeros((4, 128, 3 * columns), dtype=np.uint8)
+    for track, count in enumerate(counts):
+        for at in range(3 * columns):
+            mel[track, :, at] = 50 * track + 10 * ((at // columns) % count)
+    corpus = MelCorpus(
+        ids=["a", "b", "c", "d"],
+        mel=mel,
+        labels=np.arange(4),
+        names=["a", "b", "c", "d"],
+        artists=["a", "b", "c", "d"],
+        columns=np.array(counts) * columns,
+        piece_columns=columns,
+    )
+    recipe = Recipe(
+        crops_per_track=50,
+        label_smoothing=0.0,
+        mixup_alpha=0.0,
+        windows=WindowPlan(widths=(32,), weights=(1.0,)),
+        augmentation=UNCHANGED,
+    )
+    seen = set()
+    for inputs, targets in GenreTask([corpus], recipe=recipe, validation=None).batches(0, ALONE):
+        cells = ((inputs * 0.25 + 0.5) * 255).round().int()
+        assert (cells.amax((1, 2, 3)) == cells.amin((1, 2, 3))).all()  # none crosses a seam
+        for value, track in zip(cells[:, 0, 0, 0].tolist(), targets.argmax(1), strict=True):
+            seen.add((int(track), value))
+    assert seen == {(0, 0), (0, 10), (0, 20), (1, 50), (2, 100), (2, 110), (3, 150)}
 
 
 def test_balance_is_measured_on_the_same_collections(tmp_path):
