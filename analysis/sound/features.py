@@ -9,14 +9,18 @@ and are round numbers, not a fit. None depends on how loud the file is.
 These are the targets that the listening network's feature head learns (it hears the mel picture
 only), and what it is checked against: :mod:`analysis.training.features`.
 
-* energy: many and strong onsets, noise-like and bright sound, many pitches at once, and a steady
-  level (Schubert 2004; Gabrielsson & Lindström 2010: density, brightness, articulation).
+* energy: strong onsets, many onsets, many pitches at once, a bright and noise-like sound (one
+  matter with two descriptors), and, half as much, a steady level (Schubert 2004; Gabrielsson &
+  Lindström 2010: density, brightness, articulation).
 * danceability: a clear repeating pulse with strong low onsets near 118 beats per minute (Streich
   & Herrera 2005; Fitch 2016).
 * acousticness: a steeply falling spectrum with little above 4 kHz, little below 60 Hz, and soft
   onsets.
 * valence: major rather than minor, fast rather than slow, a clear pulse and few foreign notes
-  (Gabrielsson & Lindström 2010). The weakest of the four: sound alone says little about it.
+  (Gabrielsson & Lindström 2010), all four alike. Speed is half tempo and half notes per second, as
+  listeners judge it (Friberg et al. 2014, "Using listener-based perceptual features as
+  intermediate representations in music information retrieval"); it also makes an octave error of
+  the tempo weigh less. The weakest of the four: sound alone says little about it.
 """
 
 from __future__ import annotations
@@ -82,10 +86,10 @@ WEIGHTS: dict[str, dict[str, float]] = {
     "energy": {
         "onset_strength": 1.0,
         "onset_rate": 1.0,
-        "noisiness": 1.0,
-        "high_share": 1.0,
-        "level_spread": -1.0,
-        "pitch_spread": 0.5,
+        "noisiness": 0.5,
+        "high_share": 0.5,
+        "pitch_spread": 1.0,
+        "level_spread": -0.5,
     },
     "danceability": {
         "pulse_clarity": 1.0,
@@ -101,9 +105,10 @@ WEIGHTS: dict[str, dict[str, float]] = {
     },
     "valence": {
         "major_mode": 1.0,
-        "tempo": 1.0,
-        "pulse_clarity": 0.5,
-        "pitch_spread": -0.5,
+        "tempo": 0.5,
+        "onset_rate": 0.5,
+        "pulse_clarity": 1.0,
+        "pitch_spread": -1.0,
     },
 }
 
