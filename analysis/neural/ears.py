@@ -94,10 +94,11 @@ class Ears:
             if name.startswith(_FAMILIARITY_PREFIX)
         }
         self.weights = weights
-        if "genre.weight" in tensors and "features.weight" not in tensors:
+        has_head = "features.weight" in tensors and "feature_quantiles" in weights.settings
+        if "genre.weight" in tensors and not has_head:
             raise WeightsUnavailable(
-                f"{weights.path} has no head for energy, danceability, acousticness and valence; "
-                "fit one with manage.py train_features"
+                f"{weights.path} has no fitted head for energy, danceability, acousticness and "
+                "valence; fit one with manage.py train_features"
             )
         try:
             self.labels: list[str] = list(weights.settings["labels"])
