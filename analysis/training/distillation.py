@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.neural.listener import TRUNK_DIMENSIONS, Heard, ListeningNetwork, scale_mel
+from analysis.training import transfer
 from analysis.training.augment import Augmentation, draw_pieces, random_windows
 from analysis.training.distributed import ALONE, Processes, pick_device
-from analysis.training.lessons import TAUGHT, Answers, Lessons
+from analysis.training.lessons import ANSWER, TAUGHT, Answers, Lessons
 from analysis.training.loop import fit
 from analysis.training.picture_bank import PictureBank
 from analysis.training.recipe import Optimisation, WindowPlan
@@ -53,9 +54,16 @@ class Student(nn.Module):
         self.taught = nn.Linear(TRUNK_DIMENSIONS, TAUGHT)
 
     def forward(self, windows: Tensor) -> tuple[Heard, Tensor]:
-        """What it hears in windows (n, 1, 128, width), and its answers (n, 250) to the lessons."""
+        """What it hears in windows (n, 1, 128, width), and its answers (n, 500) to the lessons."""
         heard = self.ears(windows)
         return heard, self.taught(heard.pooled)
+
+
+def distance(given: Tensor, wanted: Tensor) -> Tensor:
+    """Mean smooth distance of the student's answers (n, 500) to the teacher's, as far as known."""
+    known = ~wanted.isnan()
+    each = functional.smooth_l1_loss(given, wanted.nan_to_num(), reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1)
 
 
 class DistillationTask:
@@ -75,7 +83,7 @@ class DistillationTask:
         return -(-len(self._bank) * self._recipe.windows_per_excerpt // self._recipe.batch_size)
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
-        """Network input (n, 1, 128, width) and the teacher's answers (n, 250) of each batch."""
+        """Network input (n, 1, 128, width) and the teacher's answers (n, 500) of each batch."""
         recipe = self._recipe
         seed = recipe.seed * 100_003 + epoch
         common = torch.Generator().manual_seed(seed)
@@ -104,7 +112,7 @@ class DistillationTask:
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Smooth distance between the student's and the teacher's standardised answers."""
-        return functional.smooth_l1_loss(network(inputs)[1], targets)
+        return distance(network(inputs)[1], targets)
 
     @torch.inference_mode()
     def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
@@ -116,7 +124,7 @@ class DistillationTask:
         device = next(network.parameters()).device
         answers = Answers(self._held_out.heard, like=self._answers)
         bank = PictureBank(self._held_out.pictures)
-        missed = spread = 0.0
+        missed, spread = torch.zeros(TAUGHT), torch.zeros(TAUGHT)
         for tracks in torch.arange(len(bank)).split(32):
             tracks = tracks[bank.count[tracks] >= 116]
             start = torch.zeros(len(tracks))
@@ -124,9 +132,13 @@ class DistillationTask:
             windows = bank.read(tracks, positions).transpose(1, 2)
             given = network(scale_mel(windows * 255.0)[:, None].to(device))[1].cpu()
             wanted = answers(tracks, start, start + 116)
-            missed += float((given - wanted).square().sum())
-            spread += float(wanted.square().sum())
-        return {"held_out_explained": 1.0 - missed / spread if spread else float("nan")}
+            missed += (given - wanted).square().nansum(dim=0)
+            spread += wanted.square().nansum(dim=0)
+        explained = 1.0 - missed / spread
+        return {
+            "held_out_heard": float(explained[:ANSWER].mean()),
+            "held_out_imagined": float(explained[ANSWER:].mean()),
+        }
 
 
 def distil(
@@ -135,16 +147,22 @@ def distil(
     recipe: DistillationRecipe,
     run_dir: Path,
     held_out: Lessons | None = None,
+    init_from: Mapping[str, Tensor] | None = None,
     device: str = "auto",
     processes: Processes = ALONE,
 ) -> Mapping[str, Tensor]:
     """Train a trunk on lessons; returns the state of a listening network whose heads are untrained.
 
+    ``init_from`` is the state of an earlier trunk to go on with.
     Resumes, logs and spreads over processes as :func:`analysis.training.genre.train_trunk` does.
     """
     torch.manual_seed(recipe.seed)
     student = Student(ListeningNetwork(2))
-    fingerprint = json.dumps([asdict(recipe), lessons.digest()], sort_keys=True)
+    if init_from is not None:
+        transfer.load_trunk(student.ears, init_from)
+    fingerprint = json.dumps(
+        [asdict(recipe), lessons.digest(), transfer.digest(init_from)], sort_keys=True
+    )
     average = fit(
         student,
         DistillationTask(lessons, recipe=recipe, held_out=held_out),

@@ -18,7 +18,7 @@ from analysis.neural.windows import cut, wide_enough, window_starts
 from analysis.training import transfer
 from analysis.training.augment import draw_pieces, mixup, random_windows
 from analysis.training.datasets import MelCorpus
-from analysis.training.distillation import Student
+from analysis.training.distillation import Student, distance
 from analysis.training.distributed import ALONE, Processes, pick_device
 from analysis.training.lessons import Answers, digest_of
 from analysis.training.loop import fit
@@ -135,7 +135,7 @@ class GenreTask:
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Network input (n, 1, 128, width) and, of each window, soft targets (k) followed by the
-        teacher's answers (250) where there is one."""
+        teacher's answers (500) where there is one."""
         recipe = self._recipe
         seed = recipe.seed * 100_003 + epoch
         # The order of tracks and the widths are the same in all processes, what is done to the
@@ -169,8 +169,8 @@ class GenreTask:
         genres = len(self._names)
         loss = nn.functional.cross_entropy(heard.logits, targets[:, :genres])
         if self._answers is not None:
-            distance = nn.functional.smooth_l1_loss(answers, targets[:, genres:])
-            loss = loss + self._recipe.teacher_weight * distance
+            missed = distance(answers, targets[:, genres:])
+            loss = loss + self._recipe.teacher_weight * missed
         return loss
 
     def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:

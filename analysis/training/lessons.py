@@ -25,15 +25,23 @@ log = logging.getLogger(__name__)
 
 EXCERPT_SECONDS = 30
 COLUMNS_PER_PATCH = musicnn.PATCH_SECONDS * COLUMNS_PER_SECOND
-TAUGHT = musicnn.FEATURES + musicnn.TAGS
+# 200 features and the logits of 50 tags, of the sound as it was heard and as it was imagined.
+ANSWER = musicnn.FEATURES + musicnn.TAGS
+TAUGHT = 2 * ANSWER
 _SHORTEST_SECONDS = 24
 _SILENCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """Pictures (128, T) uint8, and of each what the teacher heard: (patches, 250) float32, one row
-    for each three seconds: 200 features and the logits of 50 tags."""
+    """Pictures (128, T) uint8, and of each the teacher's answers (patches, 500) float32, one row
+    for each three seconds.
+
+    The first 250 numbers (features and logits of tags) are what it heard in the sound, NaN where
+    there is only a picture. The others are what it made of the sound imagined from the picture
+    (:func:`analysis.training.musicnn.imagined_patches`): worse answers, but ones that can be
+    learned in full, since the picture holds all that they were made from.
+    """
 
     pictures: Sequence[npt.NDArray[np.uint8]]
     heard: Sequence[npt.NDArray[np.float32]]
@@ -58,7 +66,8 @@ def digest_of(arrays: Iterable[npt.NDArray[Any]]) -> str:
 class Answers:
     """The teacher's answers for any stretch of any track, standardised.
 
-    A stretch gets the mean of the patches that it overlaps, each in proportion to the overlap.
+    A stretch gets the mean of the patches that it overlaps, each in proportion to the overlap; NaN
+    for what is not known of its track.
     """
 
     def __init__(
@@ -66,20 +75,26 @@ class Answers:
     ) -> None:
         """Scale by the mean and deviation of all rows, or as ``like`` does."""
         rows = torch.from_numpy(np.concatenate(heard))
-        self.mean: Tensor = rows.mean(dim=0) if like is None else like.mean
-        self.deviation: Tensor = rows.std(dim=0) + 1e-3 if like is None else like.deviation
-        scaled = (rows - self.mean) / self.deviation
+        self.mean: Tensor = rows.nanmean(dim=0) if like is None else like.mean
+        self.deviation: Tensor = (
+            (rows - self.mean).square().nanmean(dim=0).sqrt() + 1e-3
+            if like is None
+            else like.deviation
+        )
+        scaled = ((rows - self.mean) / self.deviation).nan_to_num()
+        self._known = torch.from_numpy(np.stack([~np.isnan(part[0]) for part in heard]))
         # Sums up to each patch, so that any stretch is a difference of two.
         self._sums = torch.cat([torch.zeros(1, rows.shape[1]), scaled.double().cumsum(0).float()])
         self._count = torch.tensor([len(part) for part in heard])
         self._first = self._count.cumsum(0) - self._count
 
     def __call__(self, tracks: Tensor, start: Tensor, size: Tensor) -> Tensor:
-        """Means (n, 250) over columns ``start`` to ``start + size`` (n,) of tracks (n,)."""
+        """Means (n, 500) over columns ``start`` to ``start + size`` (n,) of tracks (n,)."""
         count = self._count[tracks].to(torch.float32)
         begin = torch.minimum(start / COLUMNS_PER_PATCH, count - 0.5)
         end = torch.minimum((start + size) / COLUMNS_PER_PATCH, count)
-        return (self._sum(tracks, end) - self._sum(tracks, begin)) / (end - begin)[:, None]
+        means = (self._sum(tracks, end) - self._sum(tracks, begin)) / (end - begin)[:, None]
+        return means.where(self._known[tracks], torch.nan)
 
     def _sum(self, tracks: Tensor, patches: Tensor) -> Tensor:
         whole = torch.minimum(patches.floor().to(torch.int64), self._count[tracks])
@@ -126,9 +141,13 @@ def _write_lessons(path: Path, teacher: MusiCNN, kept: Path, every_seconds: int)
     for begin in range(0, max(1, last), every_seconds):
         piece = sound[begin * SAMPLE_RATE : (begin + EXCERPT_SECONDS) * SAMPLE_RATE]
         if piece.size and np.abs(piece).max() > _SILENCE:
-            pictures.append(log_mel(piece))
+            picture = log_mel(piece)
             resampled = soxr.resample(piece, SAMPLE_RATE, musicnn.SAMPLE_RATE)
-            heard.append(_answers(teacher, musicnn.log_mel_patches(resampled)))
+            sides = (musicnn.log_mel_patches(resampled), musicnn.imagined_patches(picture))
+            both = [_answers(teacher, patches) for patches in sides]
+            length = min(map(len, both))
+            pictures.append(picture)
+            heard.append(np.concatenate([side[:length] for side in both], axis=1))
     unfinished = kept.with_suffix(".new.npz")
     np.savez(
         unfinished,
@@ -141,11 +160,22 @@ def _write_lessons(path: Path, teacher: MusiCNN, kept: Path, every_seconds: int)
 
 
 def teach_from_pictures(
-    pictures: Iterable[npt.NDArray[np.uint8]], teacher: MusiCNN
+    pictures: Sequence[npt.NDArray[np.uint8]], teacher: MusiCNN, *, cache: Path
 ) -> list[npt.NDArray[np.float32]]:
-    """What the teacher makes of tracks of which only the mel picture is there (see
-    :func:`analysis.training.musicnn.imagined_patches`)."""
-    return [_answers(teacher, musicnn.imagined_patches(picture)) for picture in pictures]
+    """Answers (patches, 500) for tracks of which only the mel picture is there; kept in ``cache``,
+    each picture's by its checksum."""
+    cache.mkdir(parents=True, exist_ok=True)
+    answers = []
+    for picture in pictures:
+        kept = cache / f"{digest_of([picture])[:24]}.npy"
+        if not kept.exists():
+            made = _answers(teacher, musicnn.imagined_patches(picture)).astype(np.float16)
+            unfinished = kept.with_suffix(".new.npy")
+            np.save(unfinished, made)
+            unfinished.replace(kept)
+        imagined = np.load(kept).astype(np.float32)
+        answers.append(np.concatenate([np.full_like(imagined, np.nan), imagined], axis=1))
+    return answers
 
 
 @torch.inference_mode()

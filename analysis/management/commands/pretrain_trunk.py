@@ -22,20 +22,34 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--audio", required=True, nargs="+", help="folders with music")
         parser.add_argument("--musicnn", required=True, help="checkpoint folder MSD_musicnn")
+        parser.add_argument(
+            "--pictures", help="folder with train.npz: its pictures, not its labels"
+        )
+        parser.add_argument("--init", metavar="FILE", help="safetensors of a trunk to go on with")
         parser.add_argument("--held-out", nargs="*", default=[], help="folders to check with only")
-        parser.add_argument("--run", default="runs/trunk", help="lessons, checkpoints, metrics")
+        # torchrun takes --run for an option of its own.
+        parser.add_argument(
+            "--run", "--run-dir", default="runs/trunk", help="lessons, checkpoints, metrics"
+        )
         parser.add_argument("--epochs", type=int)
+        parser.add_argument("--learning-rate", type=float)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
         parser.add_argument("--threads", type=int, help="CPU threads")
 
     def handle(self, *args: Any, **options: Any) -> None:
         import torch
-        from safetensors.torch import save_file
+        from safetensors.torch import load_file, save_file
 
+        from analysis.training.datasets import load_gtzan
         from analysis.training.distillation import DistillationRecipe, distil
         from analysis.training.distributed import pick_device, processes
-        from analysis.training.lessons import EXCERPT_SECONDS, teach_from_sound
+        from analysis.training.lessons import (
+            EXCERPT_SECONDS,
+            Lessons,
+            teach_from_pictures,
+            teach_from_sound,
+        )
         from analysis.training.musicnn import load_musicnn
         from analysis.training.sound_files import music_files
         from analysis.training.transfer import is_of_trunk
@@ -48,12 +62,19 @@ class Command(BaseCommand):
             teacher = load_musicnn(Path(options["musicnn"]))
         except (OSError, ValueError, KeyError) as error:
             raise CommandError(f"{options['musicnn']} holds no MusiCNN: {error}") from error
-        changes = {key: options[key] for key in ("epochs", "seed") if options[key] is not None}
+        names = ("epochs", "seed", "learning_rate")
+        changes = {name: options[name] for name in names if options[name] is not None}
         with processes(pick_device(options["device"])) as together:
 
-            def lessons_of(folders: list[str]) -> Any:
+            def lessons_of(folders: list[str]) -> Lessons:
                 files = music_files(map(Path, folders), least_seconds=EXCERPT_SECONDS)
                 return teach_from_sound(files, teacher, cache=run / "lessons")
+
+            def pictures_of(folder: str) -> Lessons:
+                pictures = list(load_gtzan(Path(folder), "train").pictures())
+                return Lessons(
+                    pictures, teach_from_pictures(pictures, teacher, cache=run / "lessons")
+                )
 
             # One process listens; the others find its lessons on disk.
             if not together.is_first:
@@ -63,11 +84,17 @@ class Command(BaseCommand):
                 together.wait()
             if not len(lessons):
                 raise CommandError(f"no music of {EXCERPT_SECONDS} s in {options['audio']}")
+            if options["pictures"]:
+                seen = pictures_of(options["pictures"])
+                lessons = Lessons(
+                    [*lessons.pictures, *seen.pictures], [*lessons.heard, *seen.heard]
+                )
             state = distil(
                 lessons,
                 recipe=replace(DistillationRecipe(), **changes),
                 run_dir=run,
                 held_out=held_out if len(held_out) else None,
+                init_from=load_file(options["init"]) if options["init"] else None,
                 device=options["device"],
                 processes=together,
             )
