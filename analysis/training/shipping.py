@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch.nn import functional
 from analysis.neural import familiarity
 from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import write_manifest
-from analysis.training import evaluation
+from analysis.training import evaluation, model_card
 from analysis.training.datasets import MelCorpus
 from analysis.training.genre import Recipe, hear_tracks
 from analysis.training.heads import EmbeddingRecipe, fit_temperature, train_embedding_head
@@ -93,8 +94,13 @@ def ship(
     source: str,
     recipe: Recipe,
     embedding_recipe: EmbeddingRecipe,
+    trained_on: str | list[str] = "train",
 ) -> Path:
-    """Write ``ears.safetensors`` (fp16), ``ears.json`` and ``ears.md``; returns the manifest."""
+    """Write ``ears.safetensors`` (fp16), ``ears.json`` and ``ears.md``; returns the manifest.
+
+    ``trained_on`` names the splits ("train", "train+valid") or lists the ids that the weights have
+    seen: held-out figures are refused for these.
+    """
     tensors = {
         name: value.half().contiguous() if value.is_floating_point() else value
         for name, value in evaluated.network.state_dict().items()
@@ -112,13 +118,16 @@ def ship(
         version=version,
         licence="MIT",
         source=source,
-        settings={"labels": labels, "temperature": evaluated.temperature},
+        settings={
+            "labels": labels,
+            "temperature": evaluated.temperature,
+            "trained_on": trained_on,
+        },
         figures=_rounded(evaluated.figures),
         recipe={"trunk": asdict(recipe), "embedding": asdict(embedding_recipe)},
     )
-    (folder / "ears.md").write_text(
-        model_card(version, source, labels, evaluated, recipe, embedding_recipe), encoding="utf-8"
-    )
+    card = model_card.render(json.loads(manifest.read_text(encoding="utf-8")))
+    (folder / "ears.md").write_text(card, encoding="utf-8")
     return manifest
 
 
@@ -150,65 +159,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     return round(value, 4) if isinstance(value, float) else value
-
-
-def model_card(
-    version: str,
-    source: str,
-    labels: list[str],
-    evaluated: Evaluated,
-    recipe: Recipe,
-    embedding_recipe: EmbeddingRecipe,
-) -> str:
-    """The model card as Markdown; every figure in it comes from ``evaluated``."""
-    figures = evaluated.figures
-    similarity = "\n".join(
-        f"| {name.replace('_', ' ')} | {row['triplet_accuracy_by_artist']:.3f} | "
-        f"{row['artist_hit_at_10']:.3f} | {row['genre_map']:.3f} |"
-        for name, row in figures["similarity"].items()
-    )
-    recall = "\n".join(f"| {name} | {value:.2f} |" for name, value in figures["recall"].items())
-    return f"""# ears {version}
-
-What the product hears genre and similarity with: a ResNet18 on one-channel mel pictures of 9.9 s,
-a linear genre head, and a projection to 128 dimensions trained with triplet loss.
-
-- **Genres:** {", ".join(labels)}.
-- **Data:** {source} {figures["tracks"]["train"]} tracks for training,
-  {figures["tracks"]["validation"]} for validation; no artist stands in both.
-- **Made by:** `manage.py train_genre`, seed {recipe.seed}, {recipe.epochs} epochs.
-- **Licence of the weights:** MIT. No recording or picture of the corpus is part of them.
-
-## Figures on the validation tracks
-
-Accuracy **{figures["accuracy"]:.3f}** (chance {1 / len(labels):.2f}). Expected calibration error
-over 15 bins {figures["ece_15_bins_cross_fitted"]:.3f} (temperature fitted on one half of the
-artists, measured on the other). The temperature that ships is {evaluated.temperature:.3f}.
-
-| genre | recall |
-| --- | --- |
-{recall}
-
-Similarity, between validation tracks whose artists the model has never heard:
-
-| space | triplet accuracy by artist | same artist in the first 10 | mAP by genre |
-| --- | --- | --- | --- |
-{similarity}
-
-The epoch that ships is the last one, not the best one on these tracks; temperature and familiarity
-are the only things fitted on them.
-
-## Familiarity
-
-The distance of a track's mel statistics and features to the nearest genre centre, as the share of
-validation tracks that lie at least as far. Below {familiarity.UNFAMILIAR_BELOW:.2f} the page says
-that the music is unlike what the model knows.
-
-## Limits
-
-- Ten genres and {figures["tracks"]["train"]} training tracks, most of them recorded before 2001:
-  today's styles are outside of it. A genre that is not in the list cannot be named.
-- Trained on spectrogram pictures of 30 s excerpts scaled track by track: absolute level is not
-  heard, nor anything above 11 kHz.
-- The confidence is calibrated for music like the corpus only; look at the familiarity first.
-"""
