@@ -59,17 +59,24 @@ def spectrogram_png(mel: npt.NDArray[np.uint8]) -> bytes:
 
 
 def heat_png(heat: npt.NDArray[np.float32]) -> bytes:
-    """Heat map (128, T) in 0..1 as a PNG to lay over the spectrogram: one colour, heat as alpha."""
+    """Heat map (128, T) in 0..1 as a PNG to lay over the spectrogram: one colour, heat as alpha.
+
+    A single spike shall not leave all the rest in the dark: what is as hot as the hottest 1 % is
+    drawn full, and the curve lifts what is warm.
+    """
     values = _at_most(heat, MAX_COLUMNS)[::-1]
+    full = float(np.quantile(values, 0.99)) or 1.0
     picture = np.empty((*values.shape, 4), dtype=np.uint8)
     picture[..., :3] = _HEAT_COLOUR
-    picture[..., 3] = np.clip(values, 0, 1) ** 1.2 * 215
+    picture[..., 3] = np.clip(values / full, 0, 1) ** 0.8 * 235
     return _png(Image.fromarray(picture, mode="RGBA"))
 
 
 def overlay_png(spectrogram: bytes, heat: bytes) -> bytes:
-    """Heat laid over the spectrogram: one flat PNG, at least 900 pixels wide and 384 high."""
-    below = Image.open(io.BytesIO(spectrogram)).convert("RGBA")
+    """Heat laid over the spectrogram, which is greyed so that it stands out: one flat PNG, at least
+    900 pixels wide and 384 high."""
+    below = Image.open(io.BytesIO(spectrogram)).convert("L").point(lambda light: light * 0.7)
+    below = below.convert("RGBA")
     flat = Image.alpha_composite(below, Image.open(io.BytesIO(heat))).convert("RGB")
     return _png(flat.resize((max(900, flat.width), 384), Image.Resampling.BILINEAR))
 

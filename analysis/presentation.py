@@ -8,11 +8,13 @@ from typing import Any
 from django.urls import reverse
 
 from analysis import selectors
+from analysis.explanation_panels import panels, stem_table
 from analysis.jobs import position_and_wait
 from analysis.mixing import ANY_GENRE, load_targets, rejudge
 from analysis.models import Job, JobState, Report
+from analysis.neural.verdict import UNDECIDED_BELOW
 from analysis.neural.weights import WeightsUnavailable, find
-from analysis.pictures import mel_ticks
+from analysis.pictures import HEAT_FILES, mel_ticks
 from catalog.models import Artist, Revision, ShareLink
 
 log = logging.getLogger(__name__)
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 # What the listening stage leaves in the storage for its page, with the type it is served as.
 DERIVED_FILES = {
     "spectrogram.png": "image/png",
-    "heat.png": "image/png",
+    **dict.fromkeys(HEAT_FILES, "image/png"),
     "waveform.json": "application/json",
 }
 
@@ -42,7 +44,7 @@ def shared_files(link: ShareLink) -> set[str]:
     """Derived files that a share link lets its visitors have."""
     files = {"waveform.json"} if link.show_audio else set()
     if link.show_genre:
-        files |= {"spectrogram.png", "heat.png"}
+        files |= {"spectrogram.png", *HEAT_FILES}
     return files
 
 
@@ -81,10 +83,9 @@ def report_context(
     )
     return context | {
         "doc": document,
-        "pictures": {
-            "spectrogram": files.get("spectrogram.png"),
-            "heatmap": files.get("heat.png"),
-        },
+        "spectrogram_url": files.get("spectrogram.png"),
+        "undecided_below": UNDECIDED_BELOW,
+        **_explanations(document, revision, files),
         "waveform_url": files.get("waveform.json"),
         "audio_url": _audio_url(revision, share),
         "mel_ticks": mel_ticks(),
@@ -141,6 +142,20 @@ def accuracy_note() -> str:
         f"on {figures['tracks']['validation']} tracks by artists it had never heard, the genre "
         f"model was right {round(100 * figures['accuracy'])} times in 100. Trust your ears first."
     )
+
+
+def _explanations(
+    document: dict[str, Any], revision: Revision, files: dict[str, str]
+) -> dict[str, Any]:
+    """The panels and the stems' table of a document that has a genre."""
+    genre = document.get("genre")
+    if genre is None:
+        return {"explanations": [], "stems": None}
+    duration_s = document.get("file", {}).get("duration_s") or revision.duration_s
+    return {
+        "explanations": panels(genre, duration_s=duration_s, files=files),
+        "stems": stem_table(genre),
+    }
 
 
 def _with_target(report: Report, revision: Revision, target: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from django.utils import timezone
 from analysis import jobs
 from analysis.heart import Heart
 from analysis.models import Embedding, Job, JobState, Report, Stage
+from analysis.neural.weights import WeightsUnavailable
 from analysis.selectors import key_name
 from analysis.sound.decode import UndecodableAudio
 from analysis.versions import listen_version
@@ -102,8 +103,23 @@ def retry(job: Job) -> bool:
     return bool(changed)
 
 
+class CannotListenNow(Exception):
+    """Nothing can be listened to at the moment; the message is for the artist."""
+
+
 def listen_again(job: Job) -> None:
-    """What the owner asks for by a button: a failed job is tried again, a finished one repeated."""
+    """What the owner asks for by a button: a failed job is tried again, a finished one repeated.
+
+    Raises CannotListenNow while the model is missing or damaged; the job stays as it is.
+    """
+    try:
+        listen_version()
+    except (WeightsUnavailable, KeyError, ValueError, OSError) as error:
+        log.error("cannot listen again: %s", error)
+        raise CannotListenNow(
+            "The listening model is out of order on our side, so nothing can be listened to at the "
+            "moment. Nothing is lost: try again later, or tell us."
+        ) from error
     if not retry(job):
         request_listening([job.revision_id], afresh=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -87,7 +88,10 @@ def retry_job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """Queue a failed or finished job again."""
     job = get_object_or_404(Job.objects.select_related("revision"), pk=job_id)
     found = catalog_selectors.get_track_for(request.user, job.revision.track_id)
-    services.listen_again(job)
+    try:
+        services.listen_again(job)
+    except services.CannotListenNow as reason:
+        messages.error(request, str(reason))
     return redirect(f"{found.get_absolute_url()}?revision={job.revision.number}")
 
 

@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from analysis.sound.mel import COLUMNS_PER_SECOND, N_MELS, mel_edges_hz, mel_frequencies_hz
 
@@ -32,10 +31,14 @@ MOST_REGIONS = 5
 _MOST = 0.6
 # A section belongs to the hot stretch if it holds this many times its even share.
 _HOT_LIFT = 1.1
-# A region reaches down to this part of its peak; it is smoothed by about one cell of the map.
+# A region reaches down to this part of its peak, in the map smoothed by a third of a cell upwards
+# and, sideways, by a hundredth of the track (within limits, in columns).
 _REGION_EDGE = 0.5
-_SMOOTHING = (3.0, 4.0)
-_REGION_S = (2.0, 12.0)
+_SMOOTH_BANDS = 3.0
+_SMOOTH_COLUMNS = (3.0, 20.0)
+# It lasts at least 2 s and at most an eighth of the track, that being 12 to 24 s.
+_SHORTEST_REGION_S = 2.0
+_LONGEST_REGION_S = (12.0, 24.0)
 _LEAST_REGION_SHARE = 0.01
 
 
@@ -145,12 +148,16 @@ def regions(heat: Heat, *, most: int = MOST_REGIONS) -> list[Region]:
 
     From the hottest cell downwards: what is connected with it, at least half as hot and within a
     few seconds makes a region, and is then out of the game. Regions never share a cell. They last
-    2 to 12 s (as far as the track is that long), so that each can be listened to in a loop.
+    2 to 12 s (up to 24 s in a long track), so that each can be listened to in a loop.
     """
+    # Web processes write sentences too, and need none of this.
+    from scipy import ndimage
+
     total = float(heat.sum())
     if total <= 0:
         return []
-    smooth = ndimage.gaussian_filter(heat, _SMOOTHING, mode="nearest")
+    sideways = float(np.clip(heat.shape[1] / 100, *_SMOOTH_COLUMNS))
+    smooth = ndimage.gaussian_filter(heat, (_SMOOTH_BANDS, sideways), mode="nearest")
     left = heat.astype(np.float64)
     found: list[Region] = []
     for _ in range(3 * most):
@@ -214,8 +221,14 @@ def _narrowest(rows: npt.NDArray[np.float32], *, share: float) -> tuple[int, int
 
 def _grow(smooth: npt.NDArray[np.float32], row: int, column: int) -> tuple[slice, slice]:
     """Rectangle around what is connected with a peak and at least half as hot."""
-    shortest, longest = (round(seconds * COLUMNS_PER_SECOND) for seconds in _REGION_S)
+    from scipy import ndimage
+
     n_columns = smooth.shape[1]
+    shortest = round(_SHORTEST_REGION_S * COLUMNS_PER_SECOND)
+    least, most = _LONGEST_REGION_S
+    longest = round(
+        float(np.clip(n_columns / 8, least * COLUMNS_PER_SECOND, most * COLUMNS_PER_SECOND))
+    )
     begin = max(0, column - longest // 2)
     near = smooth[:, begin : column + longest // 2]
     labels, _ = ndimage.label(near >= _REGION_EDGE * smooth[row, column])

@@ -10,6 +10,7 @@ from django import template
 
 from analysis import charts, playback
 from analysis.mixing import ANY_GENRE, load_targets
+from analysis.neural import explain
 
 register = template.Library()
 
@@ -61,6 +62,19 @@ def from_top(fraction: object) -> str:
 
 
 @register.filter
+def from_top_percent(height: float) -> str:
+    """A height in per cent (0 bottom, 100 top) as per cent from the top."""
+    return from_top(height / 100)
+
+
+@register.filter
+def points_off(drop: object) -> str:
+    """A fall of a share between 0 and 1 as a change in points: ``−47``, ``+3``."""
+    amount = _finite(drop)
+    return NOTHING if amount is None else signed(-100 * amount, 0)
+
+
+@register.filter
 def spaced(ticks: Sequence[Mapping[str, float]], distance: float) -> list[Mapping[str, float]]:
     """Axis marks from the top down, none closer than ``distance`` to the one kept before."""
     kept: list[Mapping[str, float]] = []
@@ -89,9 +103,21 @@ def hertz_short(value: object) -> str:
 
 
 @register.filter
+def hertz_range(region: Any) -> str:
+    """Where something with ``low_hz`` and ``high_hz`` lies: ``40–90 Hz``."""
+    return explain.hertz_range(region.low_hz, region.high_hz)
+
+
+@register.filter
 def clock(value: object) -> str:
     """Seconds as ``m:ss``."""
     return charts.clock(_finite(value))
+
+
+@register.filter
+def moment(seconds: float) -> str:
+    """A place in a track, to the nearest second, as sentences name it."""
+    return explain.clock(seconds)
 
 
 @register.filter

@@ -1,4 +1,5 @@
-/** The report page: the player's timeline, the heatmap's strength, and jumps from findings. */
+/** The report page: the player's timeline, and jumps from findings. */
+import { startEvidence } from "./evidence.js";
 import { clock, onlyOne } from "./player.js";
 import { drawWave } from "./waveform.js";
 
@@ -33,18 +34,10 @@ function start(player) {
       .catch(() => problem("The waveform could not be loaded. Reload the page to try again."));
   }
 
-  const heat = part("heat");
-  const strength = player.querySelector("#heat");
-  if (heat && strength) {
-    part("player-heat").hidden = false;
-    const apply = () => {
-      heat.style.opacity = String(Number(strength.value) / 100);
-    };
-    strength.addEventListener("input", apply);
-    apply();
+  if (!audio) {
+    startEvidence(player, null);
+    return;
   }
-
-  if (!audio) return;
   onlyOne(audio);
   audio.controls = false;
   audio.hidden = true;
@@ -58,7 +51,9 @@ function start(player) {
       if (reason.name !== "AbortError") problem("The sound cannot be played. Check your connection and try again.");
     });
   const playOrPause = () => (audio.paused ? play() : audio.pause());
+  const evidence = startEvidence(player, { audio, play });
   const seek = (seconds) => {
+    evidence.moved(seconds);
     audio.currentTime = Math.min(Math.max(0, seconds), Math.max(0, duration() - 0.05));
     paint();
   };
@@ -94,21 +89,24 @@ function start(player) {
   for (const name of ["timeupdate", "seeked", "loadedmetadata"]) audio.addEventListener(name, paint);
   toggle.addEventListener("click", playOrPause);
 
+  const stretches = [...player.querySelectorAll("[data-stretch]")];
+  const genreAt = (seconds) =>
+    stretches.find(({ dataset }) => seconds >= dataset.start && seconds < dataset.end)?.dataset.stretch;
   const secondsAt = (event) => {
     const box = seekbar.getBoundingClientRect();
     return (Math.min(Math.max(0, event.clientX - box.left), box.width) / box.width) * duration();
   };
   seekbar.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || evidence.pick(event)) return;
     seekbar.setPointerCapture(event.pointerId);
     seek(secondsAt(event));
   });
   seekbar.addEventListener("pointermove", (event) => {
     const seconds = secondsAt(event);
-    if (event.buttons & 1) seek(seconds);
+    if (event.buttons & 1 && seekbar.hasPointerCapture(event.pointerId)) seek(seconds);
     hover.hidden = event.pointerType !== "mouse";
     hover.style.left = `${(100 * seconds) / duration()}%`;
-    hover.dataset.time = clock(seconds);
+    hover.dataset.time = [clock(seconds), genreAt(seconds)].filter(Boolean).join("  ");
     hover.classList.toggle("is-late", seconds > 0.9 * duration());
   });
   seekbar.addEventListener("pointerleave", () => {

@@ -150,6 +150,73 @@ class TestReport:
         answer = client.get(reverse("report_json", args=[revision.track.pk])).json()
         assert answer == Report.objects.get().document
 
+    def test_three_genres_are_explained_each_with_its_picture(self, artist, revision):
+        client = logged_in(artist)
+        page = client.get(revision.track.get_absolute_url())
+        text = page.content.decode()
+        for number, one in enumerate(page.context["doc"]["genre"]["explanations"], 1):
+            name = "heat.png" if number == 1 else f"heat-{number}.png"
+            address = reverse("derived_file", args=[revision.pk, name])
+            assert address in text
+            assert client.get(address).status_code == 200
+            assert one["sentence"] in text
+            assert f'data-region="{number}-1"' in text
+        assert text.count("data-evidence-choice") == 3
+
+    def test_without_scripts_the_likeliest_genre_is_shown(self, artist, revision):
+        text = logged_in(artist).get(revision.track.get_absolute_url()).content.decode()
+        shown = re.findall(r'<div class="evidence" data-evidence="(\d)"( hidden)?>', text)
+        assert shown == [("1", ""), ("2", " hidden"), ("3", " hidden")]
+
+    def test_a_report_made_before_there_were_several_explanations_is_shown(self, artist, revision):
+        report = Report.objects.get()
+        genre = report.document["genre"]
+        for key in ("explanations", "stems"):
+            genre.pop(key, None)
+        for key in ("bands", "sections"):
+            genre["attention"].pop(key)
+        genre["sentence"] = "Jazz mainly because of 60–250 Hz (bass)."
+        report.save()
+        page = logged_in(artist).get(revision.track.get_absolute_url())
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert genre["sentence"] in text
+        assert reverse("derived_file", args=[revision.pk, "heat.png"]) in text
+        assert "heat-2.png" not in text
+        assert "data-region=" not in text
+
+    def test_stems_are_shown_where_there_are_any(self, artist, revision):
+        url = revision.track.get_absolute_url()
+        assert 'id="stems"' not in logged_in(artist).get(url).content.decode()
+        report = Report.objects.get()
+        effects = [("bass", 0.34, 0.47), ("drums", 0.83, -0.02)]
+        report.document["genre"]["stems"] = {
+            "left_over_db": None,
+            "genres": [
+                {
+                    "label": "hiphop",
+                    "probability": 0.81,
+                    "sentence": "Take the bass away and hiphop falls from 81 % to 34 %.",
+                    "stems": [
+                        {"name": name, "without": without, "drop": drop, "alone": 0.5, "weight": 0}
+                        for name, without, drop in effects
+                    ],
+                }
+            ],
+        }
+        report.save()
+        text = logged_in(artist).get(url).content.decode()
+        assert "Take the bass away and hiphop falls from 81 % to 34 %." in text
+        cells = [re.sub(r"<[^>]+>|\s+", " ", cell) for cell in re.findall(r"<td.*?</td>", text)]
+        assert [" ".join(cell.split()) for cell in cells[:2]] == ["34 % −47", "83 % +2"]
+
+    def test_the_least_confidence_comes_from_the_model_not_from_the_page(
+        self, artist, revision, monkeypatch
+    ):
+        monkeypatch.setattr(presentation, "UNDECIDED_BELOW", 0.55)
+        text = logged_in(artist).get(revision.track.get_absolute_url()).content.decode()
+        assert "Below 55 % no genre is named" in text
+
     def test_nothing_else_is_served_from_there(self, artist, revision):
         for name in ("..%2F..%2Fsecret_key", "secret_key", "waveform.json.bak"):
             url = f"/reports/{revision.pk}/{name}"
@@ -192,6 +259,17 @@ class TestWhoMaySee:
             backend="django.contrib.auth.backends.ModelBackend",
         )
         assert client.get(revision.track.get_absolute_url()).status_code == 200
+
+    def test_listening_again_without_a_model_is_answered_in_words(
+        self, revision, tmp_path, monkeypatch
+    ):
+        job = Job.objects.get()
+        monkeypatch.setattr("analysis.neural.weights.SHIPPED_DIR", tmp_path)
+        url = reverse("job_retry", args=[job.pk])
+        page = logged_in(revision.artist).post(url, follow=True)
+        assert page.status_code == 200
+        assert "out of order on our side" in page.content.decode()
+        assert Job.objects.get().state == job.state
 
     def test_only_the_owner_retries(self, revision):
         job = Job.objects.get()
@@ -244,7 +322,15 @@ class TestSharing:
 
     def test_files_follow_the_choice(self, link):
         client = Client()
-        assert client.get(reverse("shared_file", args=[link.token, "heat.png"])).status_code == 200
+        for name in ("heat.png", "heat-2.png", "heat-3.png"):
+            picture = client.get(reverse("shared_file", args=[link.token, name]))
+            assert picture.status_code == 200
+        page = client.get(reverse("shared", args=[link.token])).content.decode()
+        assert reverse("shared_file", args=[link.token, "heat-2.png"]) in page
+        assert "Hear the hottest places" not in page, "there is no sound to hear"
+        ShareLink.objects.update(show_genre=False, show_features=True)
+        hidden = reverse("shared_file", args=[link.token, "heat-2.png"])
+        assert client.get(hidden).status_code == 404
         peaks = reverse("shared_file", args=[link.token, "waveform.json"])
         assert client.get(peaks).status_code == 404
 
