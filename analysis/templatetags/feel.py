@@ -32,7 +32,7 @@ def compared(document: Mapping[str, Any], name: str) -> str:
         return ""
     more, less = COMPARISONS[name]
     word, share = (more, percentile) if percentile >= 50 else (less, 100 - percentile)
-    return f"{word} than {min(99, round(share))} % of the reference"
+    return f"{word} than {min(99, round(share))}\u00a0% of the reference"
 
 
 @register.filter

@@ -21,12 +21,12 @@ def placed(**percentiles: float) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("name", "percentile", "words"),
     [
-        ("energy", 83.4, "More energetic than 83 % of the reference"),
-        ("energy", 12.0, "Calmer than 88 % of the reference"),
-        ("danceability", 50.0, "More danceable than 50 % of the reference"),
-        ("acousticness", 4.2, "More electronic than 96 % of the reference"),
-        ("valence", 100.0, "Brighter in mood than 99 % of the reference"),
-        ("valence", 0.0, "Darker in mood than 99 % of the reference"),
+        ("energy", 83.4, "More energetic than 83\u00a0% of the reference"),
+        ("energy", 12.0, "Calmer than 88\u00a0% of the reference"),
+        ("danceability", 50.0, "More danceable than 50\u00a0% of the reference"),
+        ("acousticness", 4.2, "More electronic than 96\u00a0% of the reference"),
+        ("valence", 100.0, "Brighter in mood than 99\u00a0% of the reference"),
+        ("valence", 0.0, "Darker in mood than 99\u00a0% of the reference"),
     ],
 )
 def test_a_percentile_is_said_from_the_side_it_lies_on(name, percentile, words):
@@ -47,10 +47,10 @@ def test_the_section_shows_both_the_value_and_its_place():
     doc = placed(energy=83.0, danceability=20.0, acousticness=55.0, valence=70.0)
     html = render_to_string("analysis/_features.html", {"doc": doc})
     for words in (
-        "More energetic than 83 % of the reference.",
-        "Less danceable than 80 % of the reference.",
-        "More acoustic than 55 % of the reference.",
-        "Brighter in mood than 70 % of the reference.",
+        "More energetic than 83\u00a0% of the reference.",
+        "Less danceable than 80\u00a0% of the reference.",
+        "More acoustic than 55\u00a0% of the reference.",
+        "Brighter in mood than 70\u00a0% of the reference.",
         "639 tracks of ten genres",
     ):
         assert words in html
