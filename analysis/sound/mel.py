@@ -146,6 +146,20 @@ def _decibels(power: npt.NDArray[np.float32], reference: float) -> npt.NDArray[n
     return decibels
 
 
+def as_picture_of_its_own(piece: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A stretch (128, n) of a track's picture as if that stretch were all that there is.
+
+    A picture is scaled to its own loudest and quietest cell: a clip of a quiet passage looks
+    brighter on its own. What lies below the track's floor stays unknown.
+    """
+    decibels = piece.astype(np.float32) * (TOP_DB / 255.0)
+    decibels = np.maximum(decibels - decibels.max(), -TOP_DB)
+    low = float(decibels.min())
+    if low >= 0.0:
+        return np.zeros(piece.shape, dtype=np.uint8)
+    return np.round((decibels - low) * (255.0 / -low)).astype(np.uint8)
+
+
 def log_mel(mono: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """Mel picture (128, T) uint8 of a 22,050 Hz mono signal (see the module's contract)."""
     return mel_to_uint8(mel_power(mono))

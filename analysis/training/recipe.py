@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import torch
 
 from analysis.neural.listener import WINDOW_COLUMNS
-from analysis.neural.windows import NARROWEST_WINDOW
 from analysis.training.augment import Augmentation
+
+# The trunk divides time by 32: fewer columns would leave nothing to pool.
+NARROWEST_WINDOW = 32
 
 
 @dataclass(frozen=True)

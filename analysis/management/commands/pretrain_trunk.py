@@ -25,6 +25,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--pictures", help="folder with train.npz: its pictures, not its labels"
         )
+        parser.add_argument(
+            "--sound", nargs="*", default=[], help="folders with sound of these tracks (ID.flac)"
+        )
         parser.add_argument("--init", metavar="FILE", help="safetensors of a trunk to go on with")
         parser.add_argument("--held-out", nargs="*", default=[], help="folders to check with only")
         # torchrun takes --run for an option of its own.
@@ -41,13 +44,13 @@ class Command(BaseCommand):
         import torch
         from safetensors.torch import load_file, save_file
 
+        from analysis.training.course import prepare
         from analysis.training.datasets import load_gtzan
         from analysis.training.distillation import DistillationRecipe, distil
         from analysis.training.distributed import pick_device, processes
         from analysis.training.lessons import (
             EXCERPT_SECONDS,
             Lessons,
-            teach_from_pictures,
             teach_from_sound,
         )
         from analysis.training.musicnn import load_musicnn
@@ -70,11 +73,15 @@ class Command(BaseCommand):
                 files = music_files(map(Path, folders), least_seconds=EXCERPT_SECONDS)
                 return teach_from_sound(files, teacher, cache=run / "lessons")
 
-            def pictures_of(folder: str) -> Lessons:
-                pictures = list(load_gtzan(Path(folder), "train").pictures())
-                return Lessons(
-                    pictures, teach_from_pictures(pictures, teacher, cache=run / "lessons")
+            def course_of(folder: str) -> Lessons:
+                course = prepare(
+                    load_gtzan(Path(folder), "train"),
+                    teacher=teacher,
+                    sound=map(Path, options["sound"]),
+                    cache=run / "lessons",
                 )
+                pictures = [p for part in (course.corpus, *course.also) for p in part.pictures()]
+                return Lessons(pictures, course.taught or [])
 
             # One process listens; the others find its lessons on disk.
             if not together.is_first:
@@ -85,7 +92,7 @@ class Command(BaseCommand):
             if not len(lessons):
                 raise CommandError(f"no music of {EXCERPT_SECONDS} s in {options['audio']}")
             if options["pictures"]:
-                seen = pictures_of(options["pictures"])
+                seen = course_of(options["pictures"])
                 lessons = Lessons(
                     [*lessons.pictures, *seen.pictures], [*lessons.heard, *seen.heard]
                 )

@@ -1,0 +1,116 @@
+"""Fitting the genre head alone, on a trunk that stays as it is.
+
+A few hundred tracks by a few dozen artists teach a whole network the artists rather than the
+genres. On a trunk that learned to hear from a teacher (:mod:`analysis.training.distillation`), a
+linear head with a strong penalty does better: 0.68 of GTZAN's validation tracks, where training
+the whole network from there gave 0.59. It takes seconds, and leaves the features that similarity,
+familiarity and the perceptual heads stand on untouched by the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from analysis.neural.listener import ListeningNetwork, scale_mel
+from analysis.neural.windows import cut, wide_enough, window_starts
+from analysis.sound.mel import as_picture_of_its_own
+
+Float = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    """``strength`` is scikit-learn's C: the inverse of the penalty on standardised features.
+
+    Of each track ``clips`` pieces of 2 to 3 s are learned beside its windows, as they would look
+    and be heard as files of their own; both kinds weigh the same.
+    """
+
+    strength: float = 0.003
+    clips: int = 2
+    clip_columns: tuple[int, int] = (27, 39)
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pooled features (n, 512) of windows, the track each belongs to, and its weight there."""
+
+    pooled: Float
+    track: npt.NDArray[np.int64]
+    weight: Float
+
+
+@torch.inference_mode()
+def pool_windows(network: ListeningNetwork, windows: UInt8) -> Float:
+    """Pooled trunk features (n, 512) of windows (n, 128, width)."""
+    network.eval()
+    scaled = scale_mel(torch.from_numpy(np.ascontiguousarray(windows)))[:, None]
+    scaled = scaled.to(memory_format=torch.channels_last)
+    return network.judge(network.feature_map(scaled))[1].numpy()
+
+
+def examples_of(
+    network: ListeningNetwork, pictures: Sequence[UInt8], *, recipe: HeadRecipe
+) -> Examples:
+    """What the head learns of pictures (128, T): every window, and random clips."""
+    generator = np.random.default_rng(recipe.seed)
+    pooled, track, weight = [], [], []
+    for row, picture in enumerate(pictures):
+        filled = wide_enough(picture)
+        parts = [pool_windows(network, cut(filled, window_starts(filled.shape[1])))]
+        if recipe.clips and picture.shape[1] > recipe.clip_columns[1]:
+            clips = [_clip(picture, recipe, generator) for _ in range(recipe.clips)]
+            parts.append(pool_windows(network, np.stack(clips)))
+        for part in parts:
+            pooled.append(part)
+            track += [row] * len(part)
+            weight += [1.0 / (len(part) * len(parts))] * len(part)
+    return Examples(np.concatenate(pooled), np.array(track), np.array(weight, dtype=np.float32))
+
+
+def _clip(picture: UInt8, recipe: HeadRecipe, generator: np.random.Generator) -> UInt8:
+    """A random clip (128, 128) of a picture, as wide as it is heard."""
+    width = int(generator.integers(recipe.clip_columns[0], recipe.clip_columns[1] + 1))
+    start = int(generator.integers(0, picture.shape[1] - width + 1))
+    return wide_enough(as_picture_of_its_own(picture[:, start : start + width]))
+
+
+def fit_genre_head(
+    network: ListeningNetwork,
+    examples: Examples,
+    labels: npt.NDArray[np.int64],
+    *,
+    recipe: HeadRecipe,
+) -> None:
+    """Fit ``network.genre`` in place by multinomial logistic regression; ``labels`` (tracks,).
+
+    Raises ValueError if a class has no track.
+    """
+    classes = network.genre.out_features
+    missing = set(range(classes)) - set(labels.tolist())
+    if missing:
+        raise ValueError(f"no track of the classes {sorted(missing)}")
+    mean = examples.pooled.mean(axis=0)
+    spread = examples.pooled.std(axis=0) + 1e-6
+    model = LogisticRegression(C=recipe.strength, max_iter=1000)
+    model.fit(
+        (examples.pooled - mean) / spread,
+        labels[examples.track],
+        sample_weight=examples.weight,
+    )
+    matrix, offset = model.coef_ / spread, model.intercept_
+    if classes == 2:
+        # scikit-learn solves two classes by one row: the second one's.
+        matrix = np.concatenate([np.zeros_like(matrix), matrix])
+        offset = np.concatenate([np.zeros_like(offset), offset])
+    with torch.no_grad():
+        network.genre.weight.copy_(torch.from_numpy(matrix))
+        network.genre.bias.copy_(torch.from_numpy(offset - matrix @ mean))
