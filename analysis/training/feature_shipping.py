@@ -58,6 +58,7 @@ def with_features(
     file = out / weights.path.name
     unfinished = file.with_suffix(".new")
     save_file({name: value.clone() for name, value in tensors.items()}, unfinished)
+    unfinished.chmod(0o644)  # safetensors lets nobody but the owner read
     unfinished.replace(file)
     manifest = file.with_suffix(".json")
     write_manifest(manifest, weights_file=file, **fields)
