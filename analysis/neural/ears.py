@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from analysis.neural.familiarity import Familiarity, mel_statistics
+from analysis.neural.familiarity import Familiarity
 from analysis.neural.grad_cam import Trace, against_the_others
 from analysis.neural.listener import (
     FEATURE_NAMES,
@@ -118,8 +118,8 @@ class Ears:
     def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         return functional.softmax(logits / self.temperature, dim=-1)
 
-    def _familiarity(self, mel: npt.NDArray[np.uint8], pooled: npt.NDArray[np.float32]) -> float:
-        return float(self.familiarity.score(mel_statistics(mel)[None], pooled[None])[0])
+    def _familiarity(self, pooled: npt.NDArray[np.float32]) -> float:
+        return float(self.familiarity.score(pooled[None])[0])
 
     def predict(
         self, mel: npt.NDArray[np.uint8]
@@ -135,7 +135,7 @@ class Ears:
         return (
             self._probabilities(logits).numpy(),
             functional.normalize(embedding, dim=0).numpy(),
-            self._familiarity(mel, pooled.numpy()),
+            self._familiarity(pooled.numpy()),
         )
 
     def hear(self, mel: npt.NDArray[np.uint8], *, explain: str | None = None) -> HeardTrack:
@@ -178,7 +178,7 @@ class Ears:
             label=self.labels[ranked[0]],
             probabilities={n: float(p) for n, p in zip(self.labels, probabilities, strict=True)},
             confidence=float(probabilities[ranked[0]]),
-            familiarity=self._familiarity(mel, pools.mean(0).numpy()),
+            familiarity=self._familiarity(pools.mean(0).numpy()),
             course=self._course(logits, starts, mel.shape[1]),
             embedding=embedding.astype(np.float32),
             heat=asked.heat,

@@ -1,10 +1,12 @@
 """How much a track is like the music that the model was trained on.
 
-Two looks at a track: its *spectral* side (mean and deviation of each mel band) and what the trunk
-*heard* (its pooled features). In each, the distance to the nearest genre centre is taken in the
-space whitened by the scatter within genres (Lee et al. 2018, "A simple unified framework for
-detecting out-of-distribution samples"); both are added. A network is blind to differences that its
-training never asked about, which is why the spectral side weighs more.
+Two distances in the space of the trunk's features, both squared and whitened by the scatter within
+genres or of all music: how far the nearest genre's centre is (Lee et al. 2018, "A simple unified
+framework for detecting out-of-distribution samples"), and how much farther that is than music as a
+whole lies (Ren et al. 2021, "A simple fix to Mahalanobis distance for improving near-OOD
+detection"). The first knows the far side of everything, the second what lies between the genres.
+The genres' labels shape these distances only through their centres and scatter: the trunk itself
+never learned to forget what tells other music apart.
 
 The sum is expressed as the share of known held-out tracks that lie at least as far: spread evenly
 over 0..1 for music like the training corpus, near 0 for music unlike it.
@@ -12,7 +14,7 @@ over 0..1 for music like the training corpus, near 0 for music unlike it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -24,100 +26,96 @@ Float = npt.NDArray[np.float32]
 # is called unknown.
 UNFAMILIAR_BELOW = 0.1
 
-_DIMENSIONS = {"spectral": 32, "heard": 48}
-_WEIGHTS = {"spectral": 1.0, "heard": 0.5}
-
-
-def mel_statistics(mel: npt.NDArray[np.uint8]) -> Float:
-    """Mean and deviation over time of each mel band: (..., 256) of pictures (..., 128, T)."""
-    scaled = mel.astype(np.float32) / 255.0
-    return np.concatenate([scaled.mean(axis=-1), scaled.std(axis=-1)], axis=-1)
-
-
-@dataclass(frozen=True)
-class Space:
-    """A whitened space: mean (D,), whiten (d, D), centres (k, d), and the distance that counts as
-    one: the median of the known held-out tracks."""
-
-    mean: Float
-    whiten: Float
-    centres: Float
-    unit: Float
-
-    def distance(self, features: Float) -> Float:
-        """Distance (n,) of features (n, D) to the nearest centre, in units."""
-        points = (features - self.mean) @ self.whiten.T
-        nearest = np.sqrt(((points[:, None, :] - self.centres[None]) ** 2).sum(-1)).min(axis=1)
-        return nearest / self.unit
+_DIMENSIONS = 48
+_SHRINKAGE = 0.1
 
 
 @dataclass(frozen=True)
 class Familiarity:
-    """Both spaces, and the sorted distances of the known held-out tracks."""
+    """What is kept of the training music, for d dimensions and k genres.
 
-    spectral: Space
-    heard: Space
+    ``project`` (d, 512) and ``mean`` (512,) lead into the space; ``within`` and ``whole`` (d, d)
+    whiten it; ``centres`` (k, d). ``middle`` and ``spread`` (2,) are those of both distances, and
+    ``known_distances`` the sorted sums, of the known held-out tracks.
+    """
+
+    mean: Float
+    project: Float
+    centres: Float
+    within: Float
+    whole: Float
+    middle: Float
+    spread: Float
     known_distances: Float
 
-    def distance(self, statistics: Float, pooled: Float) -> Float:
-        """Combined distance (n,) of mel statistics (n, 256) and pooled features (n, 512)."""
-        return _WEIGHTS["spectral"] * self.spectral.distance(statistics) + _WEIGHTS[
-            "heard"
-        ] * self.heard.distance(pooled)
+    def _both(self, pooled: Float) -> Float:
+        """Distance to the nearest genre, and how much that exceeds the one to all music (n, 2)."""
+        points = (pooled - self.mean) @ self.project.T
+        apart = (points[:, None, :] - self.centres[None]) @ self.within.T
+        nearest = (apart**2).sum(axis=-1).min(axis=1)
+        return np.stack([nearest, nearest - ((points @ self.whole.T) ** 2).sum(axis=-1)], axis=1)
 
-    def score(self, statistics: Float, pooled: Float) -> Float:
+    def distance(self, pooled: Float) -> Float:
+        """Distance (n,) of pooled features (n, 512): the sum of both, each standardised."""
+        return ((self._both(pooled) - self.middle) / self.spread).sum(axis=1)
+
+    def score(self, pooled: Float) -> Float:
         """Familiarity (n,) in 0..1."""
         known = self.known_distances
-        nearer = np.searchsorted(known, self.distance(statistics, pooled), side="left")
+        nearer = np.searchsorted(known, self.distance(pooled), side="left")
         return ((known.size - nearer) / known.size).astype(np.float32)
 
     def arrays(self) -> dict[str, Float]:
         """All numbers by name, for a weights file."""
-        flat = {"known_distances": self.known_distances}
-        for name, space in (("spectral", self.spectral), ("heard", self.heard)):
-            flat |= {f"{name}.{key}": value for key, value in asdict(space).items()}
-        return flat
+        return asdict(self)
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Float]) -> Self:
-        """The inverse of :meth:`arrays`."""
-
-        def space(name: str) -> Space:
-            keys = ("mean", "whiten", "centres", "unit")
-            return Space(**{key: arrays[f"{name}.{key}"] for key in keys})
-
-        return cls(space("spectral"), space("heard"), np.sort(arrays["known_distances"]))
+        """The inverse of :meth:`arrays`; raises KeyError if one is missing."""
+        return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
 
 
-def fit(
-    known: tuple[Float, Float], labels: npt.NDArray[np.int64], held_out: tuple[Float, Float]
-) -> Familiarity:
-    """Fit on (mel statistics, pooled features) of training tracks with their genres; calibrate on
-    those of held-out known tracks."""
-    spectral = _fit_space(known[0], labels, held_out[0], dimensions=_DIMENSIONS["spectral"])
-    heard = _fit_space(known[1], labels, held_out[1], dimensions=_DIMENSIONS["heard"])
-    fitted = Familiarity(spectral, heard, np.zeros(1, dtype=np.float32))
-    distances = np.sort(fitted.distance(*held_out)).astype(np.float32)
-    return Familiarity(spectral, heard, distances)
+def fit(known: Float, labels: npt.NDArray[np.int64], held_out: Float) -> Familiarity:
+    """Fit on pooled features (n, 512) of training tracks with their genres (n,); calibrate on those
+    of held-out known tracks."""
+    return calibrate(_fit_space(known, labels), held_out)
 
 
-def _fit_space(
-    features: Float, labels: npt.NDArray[np.int64], held_out: Float, *, dimensions: int
-) -> Space:
-    mean = features.mean(axis=0)
-    classes = np.unique(labels)
-    centres = np.stack([features[labels == c].mean(axis=0) for c in classes]) - mean
-    within = features - mean - centres[np.searchsorted(classes, labels)]
-    values, vectors = np.linalg.eigh(within.T @ within / len(within))
-    keep = np.argsort(values)[::-1][:dimensions]
-    # Shrinkage keeps directions with little training scatter from deciding everything.
-    scale = 1.0 / np.sqrt(values[keep] + 0.1 * values[keep].mean())
-    whiten = (vectors[:, keep] * scale).T.astype(np.float32)
-    space = Space(
-        mean=mean.astype(np.float32),
-        whiten=whiten,
-        centres=(centres @ whiten.T).astype(np.float32),
-        unit=np.ones(1, dtype=np.float32),
+def calibrate(space: Familiarity, held_out: Float) -> Familiarity:
+    """The same distances, measured by other known held-out tracks (n, 512)."""
+    both = space._both(held_out)
+    standard = replace(
+        space,
+        middle=both.mean(axis=0).astype(np.float32),
+        spread=(both.std(axis=0) + 1e-6).astype(np.float32),
     )
-    unit = np.median(space.distance(held_out)).reshape(1).astype(np.float32)
-    return Space(space.mean, space.whiten, space.centres, unit)
+    distances = np.sort(standard.distance(held_out)).astype(np.float32)
+    return replace(standard, known_distances=distances)
+
+
+def _fit_space(features: Float, labels: npt.NDArray[np.int64]) -> Familiarity:
+    mean = features.mean(axis=0)
+    scale = features.std(axis=0) + 1e-6
+    scaled = (features - mean) / scale
+    _, _, directions = np.linalg.svd(scaled, full_matrices=False)
+    project = directions[:_DIMENSIONS] / scale
+    points = (features - mean) @ project.T
+    classes = np.unique(labels)
+    centres = np.stack([points[labels == c].mean(axis=0) for c in classes])
+    return Familiarity(
+        mean=mean.astype(np.float32),
+        project=project.astype(np.float32),
+        centres=centres.astype(np.float32),
+        within=_whitener(points - centres[np.searchsorted(classes, labels)]),
+        whole=_whitener(points),
+        middle=np.zeros(2, dtype=np.float32),
+        spread=np.ones(2, dtype=np.float32),
+        known_distances=np.zeros(1, dtype=np.float32),
+    )
+
+
+def _whitener(scatter: Float) -> Float:
+    """Matrix (d, d) that whitens; shrinkage keeps directions of little scatter from deciding."""
+    covariance = scatter.T @ scatter / len(scatter)
+    covariance += _SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    return np.linalg.inv(np.linalg.cholesky(covariance)).astype(np.float32)

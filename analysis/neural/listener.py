@@ -46,11 +46,7 @@ class ListeningNetwork(nn.Module):
         resnet.initialise(self)
         self.dropout = nn.Dropout(dropout)
         self.genre = nn.Linear(TRUNK_DIMENSIONS, n_classes)
-        self.project = nn.Sequential(
-            nn.Linear(TRUNK_DIMENSIONS, 256),
-            nn.ReLU(inplace=True),
-            nn.Linear(256, EMBEDDING_DIMENSIONS),
-        )
+        self.project = nn.Linear(TRUNK_DIMENSIONS, EMBEDDING_DIMENSIONS)
         self.features = nn.Linear(TRUNK_DIMENSIONS, len(FEATURE_NAMES))
 
     def feature_map(self, windows: Tensor) -> Tensor:

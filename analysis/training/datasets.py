@@ -28,6 +28,7 @@ class MelCorpus:
     artists: list[str]
     columns: npt.NDArray[np.int64] | None = None  # (n,)
     piece_columns: int | None = None
+    tempo_bpm: npt.NDArray[np.float64] | None = None  # (n,) as annotated, NaN where it is not
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,7 +81,8 @@ def load_gtzan(folder: Path, split: str) -> MelCorpus:
     labels = np.array([names.index(rows[track]["genre"]) for track in ids], dtype=np.int64)
     # A track without a known artist counts as an artist of its own.
     artists = [rows[track]["artist"] or track for track in ids]
-    return MelCorpus(ids=ids, mel=mel, labels=labels, names=names, artists=artists)
+    tempo = np.array([float(rows[track].get("tempo_bpm") or "nan") for track in ids])
+    return MelCorpus(ids=ids, mel=mel, labels=labels, names=names, artists=artists, tempo_bpm=tempo)
 
 
 def check_artists_apart(one: MelCorpus, other: MelCorpus) -> None:

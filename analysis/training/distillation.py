@@ -134,7 +134,7 @@ class DistillationTask:
             wanted = answers(tracks, start, start + 116)
             missed += (given - wanted).square().nansum(dim=0)
             spread += wanted.square().nansum(dim=0)
-        explained = 1.0 - missed / spread
+        explained = (1.0 - missed / spread).where(spread > 0, torch.nan)
         return {
             "held_out_heard": float(explained[:ANSWER].mean()),
             "held_out_imagined": float(explained[ANSWER:].mean()),

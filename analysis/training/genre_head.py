@@ -25,6 +25,10 @@ Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
 
+# How a manifest's settings call a trunk that has not learned from the genre labels.
+KEPT_TRUNK = "kept"
+
+
 @dataclass(frozen=True)
 class HeadRecipe:
     """``strength`` is scikit-learn's C: the inverse of the penalty on standardised features.

@@ -82,6 +82,11 @@ def together(splits: Mapping[str, MelCorpus]) -> MelCorpus:
         names=parts[0].names,
         artists=[artist for part in parts for artist in part.artists],
         columns=_columns(parts),
+        tempo_bpm=(
+            None
+            if any(part.tempo_bpm is None for part in parts)
+            else np.concatenate([part.tempo_bpm for part in parts if part.tempo_bpm is not None])
+        ),
     )
 
 
@@ -173,6 +178,7 @@ def subset(corpus: MelCorpus, rows: Sequence[int] | Int) -> MelCorpus:
         names=corpus.names,
         artists=[corpus.artists[row] for row in rows],
         columns=None if corpus.columns is None else corpus.columns[np.asarray(rows)],
+        tempo_bpm=None if corpus.tempo_bpm is None else corpus.tempo_bpm[np.asarray(rows)],
     )
 
 

@@ -11,9 +11,11 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from analysis.neural import familiarity
+from analysis.neural.listener import ListeningNetwork
 from analysis.training.augment import Augmentation
 from analysis.training.datasets import MelCorpus
 from analysis.training.distributed import pick_device
+from analysis.training.features import pool
 from analysis.training.genre import hear_tracks, train_trunk
 from analysis.training.held_out import subset
 from analysis.training.recipe import Recipe, WindowPlan
@@ -122,30 +124,26 @@ def without_genre(corpus: MelCorpus, genre: str) -> MelCorpus:
     return replace(kept, names=names, labels=kept.labels - (kept.labels > index))
 
 
-def trained_familiarity(*, run_dir: Path, recipe: Recipe, device: str = "auto") -> Fit:
-    """The product's familiarity, with a trunk trained anew for each corpus that it is fitted on.
+def familiarity_on(network: ListeningNetwork) -> Fit:
+    """The product's familiarity on a trunk that has not learned from genre labels, so that one
+    trunk serves for every genre left out.
 
     A fifth of the artists stands for the held-out music that distances are measured in.
     """
+    heard: dict[str, npt.NDArray[np.float32]] = {}
+
+    def pooled(some: MelCorpus) -> npt.NDArray[np.float32]:
+        for track, picture in zip(some.ids, some.pictures(), strict=True):
+            if track not in heard:
+                heard[track] = pool(network, [picture])[0]
+        return np.stack([heard[track] for track in some.ids])
 
     def fit(corpus: MelCorpus) -> Scorer:
-        left_out = "+".join(corpus.names)
-        artists = np.random.default_rng(recipe.seed).permutation(sorted(set(corpus.artists)))
+        artists = np.random.default_rng(0).permutation(sorted(set(corpus.artists)))
         aside = set(artists[: len(artists) // 5].tolist())
         inside = np.array([artist not in aside for artist in corpus.artists])
-        training = subset(corpus, np.flatnonzero(inside))
-        reference = subset(corpus, np.flatnonzero(~inside))
-        network = train_trunk(training, recipe=recipe, run_dir=run_dir / left_out, device=device)
-        where = pick_device(device)
-        network.to(where)
-
-        def sides(some: MelCorpus) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-            return (
-                familiarity.mel_statistics(some.mel),
-                hear_tracks(network, some.mel, device=where)[1],
-            )
-
-        known = familiarity.fit(sides(training), training.labels, sides(reference))
-        return lambda some: -known.distance(*sides(some))
+        features = pooled(corpus)
+        known = familiarity.fit(features[inside], corpus.labels[inside], features[~inside])
+        return lambda some: -known.distance(pooled(some))
 
     return fit

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import write_manifest
 from analysis.training import evaluation, model_card
 from analysis.training.datasets import MelCorpus
-from analysis.training.genre import Recipe, hear_tracks
+from analysis.training.genre import hear_tracks
 from analysis.training.heads import EmbeddingRecipe, fit_temperature, train_embedding_head
+from analysis.training.similarity import mel_statistics, standardised, unit
 
 _CPU = torch.device("cpu")
 
@@ -31,6 +33,22 @@ class Evaluated:
     temperature: float
     known: familiarity.Familiarity
     figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the manifest says of how weights were made.
+
+    ``trained_on`` names the splits ("train", "train+valid") or lists the ids that the weights have
+    seen: held-out figures are refused for these. ``trunk`` is "kept" where the trunk has not
+    learned from the labels, else "tuned".
+    """
+
+    version: str
+    source: str
+    recipe: dict[str, Any]
+    trained_on: str | list[str] = "train"
+    trunk: str = "tuned"
 
 
 def fit_and_measure(
@@ -50,21 +68,17 @@ def fit_and_measure(
     _, train_pooled, _ = hear_tracks(network, train.mel, device=_CPU)
     logits, pooled, embeddings = hear_tracks(network, validation.mel, device=_CPU)
     temperature = fit_temperature(logits, validation.labels)
-    known = familiarity.fit(
-        (familiarity.mel_statistics(train.mel), train_pooled),
-        train.labels,
-        (familiarity.mel_statistics(validation.mel), pooled),
-    )
+    known = familiarity.fit(train_pooled, train.labels, pooled)
     probabilities = _softmax(logits / temperature)
     genres = [validation.names[index] for index in validation.labels]
-    stats = _mel_statistics(validation.mel)
+    stats = standardised(mel_statistics(validation.mel))
     generator = np.random.default_rng(0)
     noise = generator.standard_normal(embeddings.shape).astype(np.float32)
     spaces = {
         "embedding": embeddings,
-        "penultimate": _unit(pooled),
+        "penultimate": unit(pooled),
         "mel_statistics": stats,
-        "random": _unit(noise),
+        "random": unit(noise),
     }
     figures = {
         "tracks": {"train": len(train), "validation": len(validation)},
@@ -85,22 +99,25 @@ def fit_and_measure(
     return Evaluated(network, temperature, known, figures)
 
 
-def ship(
+def refit_on_all(
     evaluated: Evaluated,
+    network: ListeningNetwork,
+    everything: MelCorpus,
     *,
-    folder: Path,
-    labels: list[str],
-    version: str,
-    source: str,
-    recipe: Recipe,
-    embedding_recipe: EmbeddingRecipe,
-    trained_on: str | list[str] = "train",
-) -> Path:
-    """Write ``ears.safetensors`` (fp16), ``ears.json`` and ``ears.md``; returns the manifest.
+    recipe: EmbeddingRecipe,
+) -> Evaluated:
+    """A network that has learned from the validation tracks, too, to ship in the place of the one
+    that was measured.
 
-    ``trained_on`` names the splits ("train", "train+valid") or lists the ids that the weights have
-    seen: held-out figures are refused for these.
+    Temperature, familiarity and figures stay those of the measured one: there is nothing left to
+    take them on.
     """
+    train_embedding_head(network, everything, recipe=recipe)
+    return replace(evaluated, network=network)
+
+
+def ship(evaluated: Evaluated, *, folder: Path, labels: list[str], made: Provenance) -> Path:
+    """Write ``ears.safetensors`` (fp16), ``ears.json`` and ``ears.md``; returns the manifest."""
     tensors = {
         name: value.half().contiguous() if value.is_floating_point() else value
         for name, value in evaluated.network.state_dict().items()
@@ -115,16 +132,17 @@ def ship(
     write_manifest(
         manifest,
         weights_file=weights_file,
-        version=version,
+        version=made.version,
         licence="MIT",
-        source=source,
+        source=made.source,
         settings={
             "labels": labels,
             "temperature": evaluated.temperature,
-            "trained_on": trained_on,
+            "trained_on": made.trained_on,
+            "trunk": made.trunk,
         },
         figures=_rounded(evaluated.figures),
-        recipe={"trunk": asdict(recipe), "embedding": asdict(embedding_recipe)},
+        recipe=made.recipe,
     )
     card = model_card.render(json.loads(manifest.read_text(encoding="utf-8")))
     (folder / "ears.md").write_text(card, encoding="utf-8")
@@ -145,17 +163,10 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return functional.softmax(torch.from_numpy(logits), dim=1).numpy()
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def _mel_statistics(mel: np.ndarray) -> np.ndarray:
-    """Mean and deviation of each mel band, standardised: what needs no learning."""
-    stats = familiarity.mel_statistics(mel)
-    return _unit((stats - stats.mean(0)) / (stats.std(0) + 1e-6)).astype(np.float32)
-
-
 def _rounded(value: Any) -> Any:
+    """Four decimals; what is not a number (nothing to measure it on) becomes None."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value

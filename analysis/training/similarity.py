@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from analysis.neural.familiarity import mel_statistics
 from analysis.training import evaluation
 from analysis.training.held_out import HeldOut
 from analysis.training.intervals import Interval, mean_by_artist
@@ -101,6 +100,12 @@ def _queries(tracks: HeldOut, vectors: Float) -> dict[str, Float]:
         for name, rule in rules.items():
             figures[name][rows] = rule(*inside)
     return figures
+
+
+def mel_statistics(mel: npt.NDArray[np.uint8]) -> Float:
+    """Mean and deviation over time of each mel band: (..., 256) of pictures (..., 128, T)."""
+    scaled = mel.astype(np.float32) / 255.0
+    return np.concatenate([scaled.mean(axis=-1), scaled.std(axis=-1)], axis=-1)
 
 
 def mfcc_statistics(mel: npt.NDArray[np.uint8]) -> Float:

@@ -54,7 +54,18 @@ def models(music, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("models")
     done = run(
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
-        *("manage.py", "train_genre", "--data", music, "--run-dir", out / "run", "--out", out),
+        *(
+            "manage.py",
+            "train_genre",
+            "--trunk",
+            "tuned",
+            "--data",
+            music,
+            "--run-dir",
+            out / "run",
+            "--out",
+            out,
+        ),
         *("--epochs", "2", "--device", "cpu"),
     )
     # Only one process speaks, and it says what it found.

@@ -26,8 +26,8 @@ class Command(BaseCommand):
             "--only",
             nargs="+",
             metavar="NAME",
-            help="genre, sound, robustness, similarity, retrieval, explanations; and only when "
-            "named, as they train networks of their own: familiarity, leaky",
+            help="genre, sound, robustness, similarity, retrieval, explanations, familiarity; and "
+            "only when named, as it trains a network of its own: leaky",
         )
         parser.add_argument(
             "--weights",
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--run", type=Path, default=Path("runs/evaluate"), help="what is kept between runs"
         )
-        parser.add_argument("--epochs", type=int, help="of the trainings of familiarity and leaky")
+        parser.add_argument("--epochs", type=int, help="of the training of leaky")
         parser.add_argument("--device", default="auto", help="for these trainings")
         parser.add_argument("--threads", type=int, help="CPU threads")
         parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from analysis.neural.listener import ListeningNetwork
     from analysis.training.corpora import Collection
+    from analysis.training.datasets import MelCorpus
     from analysis.training.features import FeatureData
     from analysis.training.recipe import Recipe
+    from analysis.training.shipping import Provenance
 
 
 class Command(BaseCommand):
@@ -50,6 +52,18 @@ class Command(BaseCommand):
             help="trunk to start from: that of the model that serves, none, or a safetensors file; "
             "default: ears for sound files, none for pictures",
         )
+        parser.add_argument(
+            "--trunk",
+            choices=("kept", "tuned"),
+            help="leave the trunk as it is and fit the heads alone (seconds; better for fewer "
+            "than some thousand tracks), or train it, too. Default: kept, if there is one to "
+            "start from",
+        )
+        parser.add_argument(
+            "--on-all",
+            action="store_true",
+            help="after measuring, ship weights that have learned from the validation tracks, too",
+        )
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--learning-rate", type=float)
@@ -65,10 +79,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         import torch
 
+        from analysis.training import held_out
         from analysis.training.checkpoints import OtherRun
         from analysis.training.corpora import in_turn, open_collection
         from analysis.training.distributed import pick_device, processes
         from analysis.training.genre import train_trunk
+        from analysis.training.genre_head import KEPT_TRUNK, HeadRecipe
+        from analysis.training.shipping import Provenance
 
         if options["threads"]:
             torch.set_num_threads(options["threads"])
@@ -91,20 +108,43 @@ class Command(BaseCommand):
                 if together.is_first:
                     self._tell(collection)
                 trunk = _trunk(options["init"] or ("ears" if collection.is_sound else "none"))
+                keep = options["trunk"] == "kept" or (options["trunk"] is None and bool(trunk))
+                if keep and trunk is None:
+                    raise ValueError("--trunk kept needs a trunk to start from: see --init")
                 recipe = _recipe(options, pretrained=trunk is not None)
-                network = train_trunk(
-                    collection.train,
-                    recipe=recipe,
-                    run_dir=run,
-                    validation=collection.validation,
-                    device=options["device"],
-                    init_from=trunk,
-                    processes=together,
-                )
+
+                def learn(corpus: MelCorpus, part: str) -> ListeningNetwork:
+                    if keep and trunk is not None:
+                        return _with_head(trunk, corpus)
+                    return train_trunk(
+                        corpus,
+                        recipe=recipe,
+                        run_dir=run / part,
+                        validation=collection.validation,
+                        device=options["device"],
+                        init_from=trunk,
+                        processes=together,
+                    )
+
+                network = learn(collection.train, "")
+                everything = None
+                if options["on_all"]:
+                    sides = {"train": collection.train, "valid": collection.validation}
+                    everything = held_out.together(sides)
+                    on_all = learn(everything, "on_all")
         except (ValueError, OtherRun, FloatingPointError) as error:
             raise CommandError(str(error)) from error
         if together.is_first:
-            self._ship(network, collection, recipe, options)
+            how = {"head": asdict(HeadRecipe())} if keep else {"trunk": asdict(recipe)}
+            made = Provenance(
+                version=options["model_version"],
+                source=collection.source,
+                recipe=how,
+                trained_on="train+valid" if everything else "train",
+                trunk=KEPT_TRUNK if keep else "tuned",
+            )
+            last = (on_all, everything) if everything else None
+            self._ship(network, collection, made, options, last=last)
 
     def _tell(self, collection: Collection) -> None:
         """Say what the collection holds, and what of it is left out."""
@@ -125,29 +165,31 @@ class Command(BaseCommand):
         self,
         network: ListeningNetwork,
         collection: Collection,
-        recipe: Recipe,
+        made: Provenance,
         options: Mapping[str, Any],
+        *,
+        last: tuple[ListeningNetwork, MelCorpus] | None,
     ) -> None:
         """Fit what stands on the trunk, measure, and write the files that the product loads."""
         from analysis.neural.weights import read_from
         from analysis.training.feature_shipping import with_features
         from analysis.training.features import fit_features
         from analysis.training.heads import EmbeddingRecipe
-        from analysis.training.shipping import fit_and_measure, ship
+        from analysis.training.shipping import fit_and_measure, refit_on_all, ship
 
         # Before anything is written: it may be in the place of the ears that serve.
         features = self._features(collection)
-        embedding_recipe = EmbeddingRecipe(seed=recipe.seed)
+        recipe = EmbeddingRecipe(seed=options["seed"] or 7)
         train, validation = collection.train, collection.validation
-        evaluated = fit_and_measure(network, train, validation, recipe=embedding_recipe)
+        evaluated = fit_and_measure(network, train, validation, recipe=recipe)
+        if last is not None:
+            network = last[0]
+            evaluated = refit_on_all(evaluated, *last, recipe=recipe)
         manifest = ship(
             evaluated,
             folder=Path(options["out"]),
             labels=train.names,
-            version=options["model_version"],
-            source=collection.source,
-            recipe=recipe,
-            embedding_recipe=embedding_recipe,
+            made=replace(made, recipe={**made.recipe, "embedding": asdict(recipe)}),
         )
         if features is not None:
             fit = fit_features(
@@ -178,6 +220,23 @@ class Command(BaseCommand):
                 "new ones."
             )
             return None
+
+
+def _with_head(trunk: Mapping[str, Tensor], corpus: MelCorpus) -> ListeningNetwork:
+    """A network on a trunk that stays as it is, its genre head fitted on a corpus."""
+    from analysis.neural.listener import ListeningNetwork, to_channels_last
+    from analysis.training.genre_head import HeadRecipe, examples_of, fit_genre_head
+    from analysis.training.transfer import load_trunk
+
+    recipe = HeadRecipe()
+    network = ListeningNetwork(len(corpus.names))
+    load_trunk(network, trunk)
+    to_channels_last(network)
+    pieces = list(corpus.pieces())
+    examples = examples_of(network, [picture for _, picture in pieces], recipe=recipe)
+    rows = [row for row, _ in pieces]
+    fit_genre_head(network, examples, corpus.labels[rows], recipe=recipe)
+    return network.eval()
 
 
 def _trunk(init: str) -> Mapping[str, Tensor] | None:

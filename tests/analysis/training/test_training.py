@@ -1,17 +1,17 @@
 """A tiny training run: learns, and ships files that load and answer like what was trained."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
 
 from analysis.neural.ears import Ears
-from analysis.neural.weights import find, read_from
+from analysis.neural.weights import find
 from analysis.training.datasets import check_artists_apart
-from analysis.training.feature_shipping import with_features
-from analysis.training.features import FeatureData, fit_features
 from analysis.training.genre import Recipe, hear_tracks, train_trunk
 from analysis.training.heads import EmbeddingRecipe
-from analysis.training.shipping import fit_and_measure, ship
+from analysis.training.shipping import Provenance, fit_and_measure, ship
 from tests.analysis.training.corpora import two_genres
 
 
@@ -22,19 +22,8 @@ def test_shipped_files_answer_like_the_trained_network(tmp_path, monkeypatch):
     recipe = EmbeddingRecipe(windows_per_track=2, epochs=1)
     evaluated = fit_and_measure(network, train, validation, recipe=recipe)
     assert evaluated.figures["accuracy"] >= 0.9
-    ship(
-        evaluated,
-        folder=tmp_path / "out",
-        labels=train.names,
-        version="9.9.9",
-        source="test",
-        recipe=trunk_recipe,
-        embedding_recipe=recipe,
-    )
-    targets = np.random.default_rng(0).uniform(0.2, 0.8, (len(train), 4))
-    features = FeatureData(train.mel, targets, train.artists, source="test")
-    fit = fit_features(network, features, reference=validation.mel, corpus="test", genres=2)
-    with_features(read_from(tmp_path / "out", "ears"), network, fit, out=tmp_path / "out")
+    made = Provenance(version="9.9.9", source="test", recipe={"embedding": asdict(recipe)})
+    ship(evaluated, folder=tmp_path / "out", labels=train.names, made=made)
     monkeypatch.setenv("MODELS_DIR", str(tmp_path / "out"))
     ears = Ears(find("ears"))
     assert ears.labels == ["high", "low"]
