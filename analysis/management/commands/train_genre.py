@@ -62,7 +62,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--on-all",
             action="store_true",
-            help="after measuring, ship weights that have learned from the validation tracks, too",
+            help="after measuring, ship weights that have learned from the validation tracks, too; "
+            "the measured ones stay in --run",
         )
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
@@ -140,7 +141,6 @@ class Command(BaseCommand):
                 version=options["model_version"],
                 source=collection.source,
                 recipe=how,
-                trained_on="train+valid" if everything else "train",
                 trunk=KEPT_TRUNK if keep else "tuned",
             )
             last = (on_all, everything) if everything else None
@@ -175,31 +175,36 @@ class Command(BaseCommand):
         from analysis.training.feature_shipping import with_features
         from analysis.training.features import fit_features
         from analysis.training.heads import EmbeddingRecipe
-        from analysis.training.shipping import fit_and_measure, refit_on_all, ship
+        from analysis.training.shipping import Evaluated, fit_and_measure, refit_on_all, ship
 
         # Before anything is written: it may be in the place of the ears that serve.
         features = self._features(collection)
         recipe = EmbeddingRecipe(seed=options["seed"] or 7)
         train, validation = collection.train, collection.validation
+        made = replace(made, recipe={**made.recipe, "embedding": asdict(recipe)})
+
+        def write(evaluated: Evaluated, folder: Path, trained_on: str) -> Path:
+            how = replace(made, trained_on=trained_on)
+            manifest = ship(evaluated, folder=folder, labels=train.names, made=how)
+            if features is not None:
+                fit = fit_features(
+                    evaluated.network,
+                    features,
+                    reference=features.pictures,
+                    corpus=Path(options["data"]).stem,
+                    genres=len(train.names),
+                )
+                with_features(read_from(folder, "ears"), evaluated.network, fit, out=folder)
+            return manifest
+
         evaluated = fit_and_measure(network, train, validation, recipe=recipe)
-        if last is not None:
-            network = last[0]
-            evaluated = refit_on_all(evaluated, *last, recipe=recipe)
-        manifest = ship(
-            evaluated,
-            folder=Path(options["out"]),
-            labels=train.names,
-            made=replace(made, recipe={**made.recipe, "embedding": asdict(recipe)}),
-        )
-        if features is not None:
-            fit = fit_features(
-                network,
-                features,
-                reference=features.pictures,
-                corpus=Path(options["data"]).stem,
-                genres=len(train.names),
-            )
-            with_features(read_from(manifest.parent, "ears"), network, fit, out=manifest.parent)
+        out = Path(options["out"])
+        if last is None:
+            manifest = write(evaluated, out, "train")
+        else:
+            # For evaluate_ears: these have not seen the validation tracks.
+            write(evaluated, Path(options["run"]) / "measured", "train")
+            manifest = write(refit_on_all(evaluated, *last, recipe=recipe), out, "train+valid")
         self.stdout.write(f"validation accuracy {evaluated.figures['accuracy']:.3f}; {manifest}")
 
     def _features(self, collection: Collection) -> FeatureData | None:
