@@ -213,7 +213,7 @@ def familiarity(f: Figures) -> list[str]:
     return [
         "## Familiarity",
         paragraph(
-            "Trained without one genre, is that genre's music less familiar than held-out music of",
+            "Fitted without one genre, does its music seem less familiar than held-out music of",
             f"the others? Area under the ROC curve **{figure(f['mean'])}** on average over",
             f"{len(f['by_genre'])} genres ({f['held_out_tracks']} held-out tracks; 0.5 is chance).",
             f"Below a familiarity of {UNFAMILIAR_BELOW:.2f} the page says that the music is unlike",

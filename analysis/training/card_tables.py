@@ -38,7 +38,9 @@ def share(value: float) -> str:
 
 
 def interval(value: Mapping[str, Any], *, signed: bool = False) -> str:
-    """A mean with its 95 % interval."""
+    """A mean with its 95 % interval; a dash for what is not known."""
+    if figure(value["mean"]) == figure(None):
+        return figure(None)
     form = "{:+.3f}" if signed else "{:.3f}"
     mean, low, high = (form.format(value[key]) for key in ("mean", "low", "high"))
     return f"{mean} ({low} to {high})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -135,12 +136,14 @@ WITH_TRAINING = ("leaky",)
 
 
 def plain(figures: Any) -> Any:
-    """Dataclasses as dictionaries, numbers with four decimals: what a manifest holds."""
+    """Dataclasses as dictionaries, numbers with four decimals or None: what a manifest holds."""
     if hasattr(figures, "__dataclass_fields__"):
         return plain(asdict(figures))
     if isinstance(figures, Mapping):
         return {key: plain(value) for key, value in figures.items()}
-    return round(figures, 4) if isinstance(figures, float) else figures
+    if isinstance(figures, float):
+        return round(figures, 4) if math.isfinite(figures) else None
+    return figures
 
 
 def provenance(

@@ -88,6 +88,11 @@ def _facts(manifest: Manifest) -> str:
     lines.append(data)
     if "trained_on" in settings:
         lines.append(f"- **These weights were trained on:** {_trained_on(settings['trained_on'])}")
+    if settings.get("trunk") == "kept":
+        lines.append(
+            "- **Trunk:** learned from music without genre labels and kept as it was; what was "
+            "fitted on labelled tracks are the heads."
+        )
     if settings.get("also_heard"):
         lines.append(f"- **Also heard in training:** {', '.join(settings['also_heard'])}.")
     trunk = manifest.get("recipe", {}).get("trunk", {})

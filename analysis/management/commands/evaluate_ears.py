@@ -99,10 +99,11 @@ class Command(BaseCommand):
                     "weights": evaluations.provenance(name, bench.judges),
                     "figures": results[name],
                 }
+                if folder is not None:  # at once: the next one may be refused
+                    done = {name: results[name]}
+                    evaluations.update(self._manifest(folder), done, bench.judges)
                 if not options["json"]:
                     self.stdout.write("\n\n".join(model_card.evaluated({name: told})) + "\n\n")
-            if folder is not None:
-                evaluations.update(self._manifest(folder), results, bench.judges)
         except (WeightsUnavailable, NothingHeldOut, OSError, KeyError, ValueError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
@@ -122,7 +123,6 @@ class Command(BaseCommand):
         from analysis.neural.weights import find, read_from
         from analysis.training import evaluations, protocols
         from analysis.training.held_out import judge
-        from analysis.training.recipe import Recipe
 
         splits = evaluations.load_splits(options["data"])
         weights = [read_from(folder, "ears") for folder in options["weights"] or []]
@@ -138,8 +138,7 @@ class Command(BaseCommand):
                 raise CommandError(f"{folder} is not a folder")
         recipe = None
         if options["epochs"]:
-            plain = protocols.LEAKY_RECIPE if options["only"] == ["leaky"] else Recipe()
-            recipe = replace(plain, epochs=options["epochs"])
+            recipe = replace(protocols.LEAKY_RECIPE, epochs=options["epochs"])
         return evaluations.Bench(
             judges=judges,
             splits=splits,

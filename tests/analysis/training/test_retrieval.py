@@ -1,0 +1,99 @@
+"""Finding the same recording: counted right, cached, and on real files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from analysis.neural.ears import load_ears
+from analysis.training.damage import FOR_RETRIEVAL, MP3
+from analysis.training.retrieval import Pictures, Recording, distinct, look_for, retrieval
+from tests.analysis.training.corpora import two_genres
+
+RATE = 22_050
+
+
+def tune(path, seed: int, seconds: float = 12.0):
+    """A file of random notes in a random timbre."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    sound = 0.02 * generator.normal(size=time.size)
+    for start in np.arange(0, seconds, 0.5):
+        inside = (time >= start) & (time < start + 0.4)
+        hz = generator.uniform(80, 2_000)
+        for partial, level in enumerate(generator.uniform(0, 0.2, 5), start=1):
+            sound[inside] += level * np.sin(2 * np.pi * hz * partial * time[inside])
+    soundfile.write(path, sound.astype(np.float32), RATE, subtype="FLOAT")
+    return path
+
+
+def test_hits_are_counted_by_hand():
+    gallery = np.eye(4, dtype="f4")
+    queries = np.array(
+        [
+            [1.0, 0.0, 0.0, 0.0],  # its original is 0: first
+            [0.6, 0.8, 0.0, 0.0],  # its original is 0: second
+            [0.0, 0.0, 0.707, 0.707],  # its original is 2: a tie is not first
+            [0.0, 0.0, 0.0, 1.0],  # its original is 3: first
+        ],
+        dtype="f4",
+    )
+    found = look_for("x", queries, gallery, np.array([0, 0, 2, 3]), ["a", "a", "b", "b"])
+    assert (found.queries, found.hit_at_1, found.hit_at_10) == (4, 0.5, 1.0)
+    assert found.hit_at_1_by_source == {"a": 0.5, "b": 0.5}
+    assert found.cosine_to_original == pytest.approx((1 + 0.707) / 2, abs=1e-6)
+    assert found.cosine_to_nearest_other == pytest.approx((0.707 + 0) / 2, abs=1e-6)
+
+
+def test_a_recording_that_is_there_twice_is_kept_once():
+    pictures = list(two_genres(0, "a", tracks=4).mel)
+    again = pictures[1].copy()
+    again[::7, ::7] ^= 1
+    recordings = [Recording(name, "s") for name in "abcde"]
+    assert distinct(recordings, [*pictures, again]) == [0, 1, 2, 3]
+
+
+def test_pictures_are_made_once_and_kept(tmp_path):
+    recording = Recording("one", "tests", path=tune(tmp_path / "one.wav", 0))
+    pictures = Pictures(tmp_path / "run")
+    first = pictures.of(recording, (MP3,))
+    assert set(first) == {"original", "mp3_64k"}
+    (kept,) = (tmp_path / "run").iterdir()
+    made = kept.stat().st_mtime_ns
+    again = Pictures(tmp_path / "run").of(recording, (MP3,))
+    assert kept.stat().st_mtime_ns == made
+    for name, picture in first.items():
+        np.testing.assert_array_equal(picture, again[name])
+    # Another length is another picture; more damages are added to what is there.
+    assert Pictures(tmp_path / "run", excerpt_s=3.0).of(recording, ())["original"].shape[1] == 39
+    assert set(pictures.of(recording, FOR_RETRIEVAL)) == {
+        "original",
+        *(damage.name for damage in FOR_RETRIEVAL),
+    }
+
+
+def test_a_picture_without_sound_cannot_be_damaged(tmp_path):
+    silent = Recording("x", "s", picture=np.zeros((128, 50), dtype=np.uint8))
+    assert Pictures(tmp_path).of(silent, ())["original"].shape == (128, 50)
+    with pytest.raises(ValueError, match="no sound"):
+        Pictures(tmp_path).of(silent, (MP3,))
+
+
+def test_copies_of_files_are_looked_for_among_files_and_pictures(tmp_path):
+    corpus = two_genres(0, "p", tracks=6)
+    recordings = [
+        *(Recording(f"t{i}", "sound", path=tune(tmp_path / f"{i}.wav", i)) for i in range(3)),
+        *(Recording(i, "pictures", picture=p) for i, p in zip(corpus.ids, corpus.mel, strict=True)),
+    ]
+    figures = retrieval(
+        load_ears(), recordings, pictures=Pictures(tmp_path / "run"), damages=(MP3,)
+    )
+    assert figures.gallery == 9
+    assert figures.gallery_by_source == {"pictures": 6, "sound": 3}
+    assert figures.queries_by_source == {"sound": 3}
+    found = figures.damages["mp3_64k"]
+    assert found.queries == 3
+    # An MP3 is nearly the same picture, so that any network finds it.
+    assert found.hit_at_1 == 1.0
+    assert found.cosine_to_original > 0.95
