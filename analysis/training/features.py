@@ -36,8 +36,7 @@ UInt8 = npt.NDArray[np.uint8]
 class FeatureRecipe:
     """Everything besides trunk and data that decides the head.
 
-    ``penalties`` are per standardised input, relative to the number of examples. A group of n
-    excerpts weighs as much as sqrt(n) of them, so that no single album decides. Targets are held
+    ``penalties`` are per standardised input, relative to the number of examples. Targets are held
     off 0 and 1 by ``margin`` before they are turned into logits.
 
     No penalty above 3: where little can be heard of a feature, the held-out error hardly tells a
@@ -114,18 +113,17 @@ def fit_features(
     recipe = recipe or FeatureRecipe()
     inputs = pool(network, data.pictures).astype(np.float64)
     folds = folds_by_group(data.groups, count=recipe.folds, seed=recipe.seed)
-    weights = group_weights(data.groups)
     logits = _logit(data.targets, recipe.margin)
     guesses = np.empty((len(recipe.penalties), *logits.shape))
     for fold in np.unique(folds):
         seen = folds != fold
-        solved = _Ridge(inputs[seen], logits[seen], weights[seen])
+        solved = _Ridge(inputs[seen], logits[seen])
         for at, penalty in enumerate(recipe.penalties):
             matrix, offset = solved.solution(penalty)
             guesses[at, ~seen] = _sigmoid(inputs[~seen] @ matrix + offset)
-    errors = np.average((guesses - data.targets) ** 2, axis=1, weights=weights)
+    errors = ((guesses - data.targets) ** 2).mean(axis=1)
     best = errors.argmin(axis=0)
-    whole = _Ridge(inputs, logits, weights)
+    whole = _Ridge(inputs, logits)
     columns = [whole.solution(recipe.penalties[choice]) for choice in best]
     with torch.no_grad():
         for row, (matrix, offset) in enumerate(columns):
@@ -179,40 +177,31 @@ def folds_by_group(groups: Sequence[str], *, count: int, seed: int) -> npt.NDArr
     return fold_of[which]
 
 
-def group_weights(groups: Sequence[str]) -> Float:
-    """Weight (n,) of each example, mean 1: a group of n counts sqrt(n)."""
-    _, which, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
-    weights = 1.0 / np.sqrt(sizes[which])
-    return weights / weights.mean()
-
-
 def r_squared(guesses: Float, truth: Float) -> float:
     """Share of the truth's variance that the guesses explain; below 0 is worse than its mean."""
     return float(1.0 - ((guesses - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
 
 
-def weighted_ridge(
-    inputs: Float, targets: Float, weights: Float, *, penalty: float
-) -> tuple[Float, Float]:
+def ridge(inputs: Float, targets: Float, *, penalty: float) -> tuple[Float, Float]:
     """Matrix (d, k) and offset (k,) that map inputs (n, d) to targets (n, k).
 
-    Minimises the weighted mean of the squared errors plus ``penalty`` times the squared size of
-    the matrix for inputs scaled to a variance of one.
+    Minimises the mean of the squared errors plus ``penalty`` times the squared size of the matrix
+    for inputs scaled to a variance of one.
     """
-    return _Ridge(inputs, targets, weights).solution(penalty)
+    return _Ridge(inputs, targets).solution(penalty)
 
 
 class _Ridge:
-    """Weighted ridge regression for any penalty, from one eigendecomposition."""
+    """Ridge regression for any penalty, from one eigendecomposition."""
 
-    def __init__(self, inputs: Float, targets: Float, weights: Float) -> None:
-        share = weights / weights.sum()
-        self._mean = share @ inputs
-        self._spread = np.sqrt(share @ (inputs - self._mean) ** 2) + 1e-6
-        self._middle = share @ targets
+    def __init__(self, inputs: Float, targets: Float) -> None:
+        self._mean = inputs.mean(axis=0)
+        self._spread = inputs.std(axis=0) + 1e-6
+        self._middle = targets.mean(axis=0)
         scaled = (inputs - self._mean) / self._spread
-        self._values, self._vectors = np.linalg.eigh(scaled.T @ (share[:, None] * scaled))
-        self._towards = self._vectors.T @ (scaled.T @ (share[:, None] * (targets - self._middle)))
+        count = len(inputs)
+        self._values, self._vectors = np.linalg.eigh(scaled.T @ scaled / count)
+        self._towards = self._vectors.T @ (scaled.T @ (targets - self._middle)) / count
 
     def solution(self, penalty: float) -> tuple[Float, Float]:
         """Matrix (d, k) and offset (k,) for inputs as they are."""

@@ -19,10 +19,9 @@ from analysis.training.features import (
     FeatureRecipe,
     fit_features,
     folds_by_group,
-    group_weights,
     pool,
     r_squared,
-    weighted_ridge,
+    ridge,
 )
 
 
@@ -66,12 +65,6 @@ def test_one_group_alone_cannot_be_held_out():
         folds_by_group(["a", "a"], count=5, seed=0)
 
 
-def test_a_group_of_four_weighs_as_much_as_two():
-    weights = group_weights(["a"] * 4 + ["b"])
-    assert weights[:4].sum() == pytest.approx(2 * weights[4])
-    assert weights.mean() == pytest.approx(1.0)
-
-
 def test_explained_variance_is_scikit_learns():
     """Its documentation's example of r2_score: 0.948..."""
     assert r_squared(np.array([2.5, 0.0, 2, 8]), np.array([3, -0.5, 2, 7])) == pytest.approx(
@@ -84,16 +77,11 @@ def test_the_solution_is_that_of_least_squares_with_the_penalty_as_rows():
     generator = np.random.default_rng(2)
     inputs = generator.normal(3, [1, 5, 0.2], (50, 3))
     targets = generator.normal(0, 1, (50, 2)) + inputs[:, :1]
-    weights = generator.uniform(0.2, 2, 50)
-    matrix, offset = weighted_ridge(inputs, targets, weights, penalty=0.3)
-    share = weights / weights.sum()
-    spread = np.sqrt(share @ (inputs - share @ inputs) ** 2)
-    rows = np.column_stack([inputs, np.ones(50)]) * np.sqrt(share)[:, None]
-    added = np.column_stack([np.diag(np.sqrt(0.3) * spread), np.zeros(3)])
+    matrix, offset = ridge(inputs, targets, penalty=0.3)
+    rows = np.column_stack([inputs, np.ones(50)])
+    added = np.column_stack([np.diag(np.sqrt(0.3 * 50) * inputs.std(axis=0)), np.zeros(3)])
     expected, *_ = np.linalg.lstsq(
-        np.vstack([rows, added]),
-        np.vstack([targets * np.sqrt(share)[:, None], np.zeros((3, 2))]),
-        rcond=None,
+        np.vstack([rows, added]), np.vstack([targets, np.zeros((3, 2))]), rcond=None
     )
     np.testing.assert_allclose(matrix, expected[:3], rtol=1e-4)
     np.testing.assert_allclose(offset, expected[3], rtol=1e-4)
