@@ -43,7 +43,7 @@ class EmbeddingRecipe:
     track_weight: float = 1.0
     artist_weight: float = 1.0
     near_weight: float = 0.5
-    shrinkage: float = 0.3
+    shrinkage: float = 0.1
     seed: int = 7
     augmentation: Augmentation = field(default_factory=lambda: _OTHER_MASTER)
 

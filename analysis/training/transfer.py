@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from safetensors.torch import load_file
@@ -41,6 +41,22 @@ def load_trunk(network: nn.Module, state: Mapping[str, Tensor]) -> None:
 def trunk_of(weights: Weights) -> dict[str, Tensor]:
     """The trunk of a model that serves."""
     return {name: value for name, value in load_file(weights.path).items() if is_of_trunk(name)}
+
+
+def mean_of(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of trunks that come from one another (Wortsman et al. 2022, "Model soups").
+
+    Raises ValueError if they do not have the same parts.
+    """
+    names = states[0].keys()
+    if any(state.keys() != names for state in states):
+        raise ValueError("these trunks have different parts")
+    return {
+        name: torch.stack([state[name].float() for state in states])
+        .mean(0)
+        .to(states[0][name].dtype)
+        for name in names
+    }
 
 
 def digest(state: Mapping[str, Tensor] | None) -> str:

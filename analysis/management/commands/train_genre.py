@@ -48,9 +48,10 @@ class Command(BaseCommand):
         parser.add_argument("--model-version", default="1.0.0", help="version of the weights")
         parser.add_argument(
             "--init",
+            nargs="+",
             metavar="ears|none|FILE",
-            help="trunk to start from: that of the model that serves, none, or a safetensors file; "
-            "default: ears for sound files, none for pictures",
+            help="trunk to start from: that of the model that serves, none, or a safetensors file "
+            "(the mean of several); default: ears for sound files, none for pictures",
         )
         parser.add_argument(
             "--trunk",
@@ -108,7 +109,7 @@ class Command(BaseCommand):
                 )
                 if together.is_first:
                     self._tell(collection)
-                trunk = _trunk(options["init"] or ("ears" if collection.is_sound else "none"))
+                trunk = _trunk(options["init"] or ["ears" if collection.is_sound else "none"])
                 keep = options["trunk"] == "kept" or (options["trunk"] is None and bool(trunk))
                 if keep and trunk is None:
                     raise ValueError("--trunk kept needs a trunk to start from: see --init")
@@ -244,18 +245,20 @@ def _with_head(trunk: Mapping[str, Tensor], corpus: MelCorpus) -> ListeningNetwo
     return network.eval()
 
 
-def _trunk(init: str) -> Mapping[str, Tensor] | None:
-    """The pretrained trunk that ``--init`` names."""
+def _trunk(init: list[str]) -> Mapping[str, Tensor] | None:
+    """The pretrained trunk that ``--init`` names; of several, their mean."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from analysis.neural.weights import WeightsUnavailable, find
-    from analysis.training.transfer import trunk_of
+    from analysis.training.transfer import mean_of, trunk_of
 
-    if init == "none":
+    if init == ["none"]:
         return None
     try:
-        return trunk_of(find("ears")) if init == "ears" else load_file(init)
+        return mean_of(
+            [trunk_of(find("ears")) if name == "ears" else load_file(name) for name in init]
+        )
     except (WeightsUnavailable, OSError, SafetensorError) as error:
         raise ValueError(f"no trunk to start from: {error}") from error
 
