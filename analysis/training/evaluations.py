@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from analysis.neural.listener import ListeningNetwork
 from analysis.training import explanation_checks, model_card, protocols
 from analysis.training.clip_figures import audio_figures, clip_figures
 from analysis.training.datasets import MelCorpus, load_gtzan
 from analysis.training.genre_figures import genre
 from analysis.training.genre_head import KEPT_TRUNK
 from analysis.training.held_out import HeldOut, Judge, NothingHeldOut, held_out, subset, together
-from analysis.training.recipe import Recipe
 from analysis.training.recordings import recordings, sound_of
 from analysis.training.retrieval import Pictures, retrieval
 from analysis.training.robustness import robustness
@@ -34,7 +34,7 @@ class Bench:
 
     ``data`` holds ``gtzan_mel``, ``gtzan_audio`` and ``gtzan_clips``; ``run_dir`` keeps what can be
     kept between runs; ``music`` names folders of other music; ``peer`` is the checkpoint of
-    MusiCNN; ``recipe`` is that of the trainings an evaluation does itself.
+    MusiCNN.
     """
 
     judges: list[Judge]
@@ -43,8 +43,6 @@ class Bench:
     run_dir: Path
     music: Mapping[str, Path] = field(default_factory=dict)
     peer: Path | None = None
-    recipe: Recipe | None = None
-    device: str = "auto"
 
     @cached_property
     def everything(self) -> MelCorpus:
@@ -98,19 +96,19 @@ def _explanations(bench: Bench) -> dict[str, Any]:
 
 
 def _leaky(bench: Bench) -> Any:
-    return protocols.leaky(
-        bench.everything,
-        run_dir=bench.run_dir / "leaky",
-        recipe=bench.recipe or protocols.LEAKY_RECIPE,
-        device=bench.device,
-    )
+    return protocols.leaky(bench.everything, _untaught_trunk(bench))
+
+
+def _untaught_trunk(bench: Bench) -> ListeningNetwork:
+    """A network whose trunk knows nothing of the labels; raises NothingHeldOut for another one."""
+    ears = bench.judges[0].ears
+    if ears.weights.settings.get("trunk") != KEPT_TRUNK:
+        raise NothingHeldOut("the trunk has learned from genre labels that must be new to it here")
+    return ears.network
 
 
 def _familiarity(bench: Bench) -> Any:
-    ears = bench.judges[0].ears
-    if ears.weights.settings.get("trunk") != KEPT_TRUNK:
-        raise NothingHeldOut("the trunk has learned from the labels of the genre to be left out")
-    fit = protocols.familiarity_on(ears.network)
+    fit = protocols.familiarity_on(_untaught_trunk(bench))
     return protocols.one_genre_left_out(bench.splits["train"], bench.splits["valid"], fit)
 
 
@@ -131,8 +129,6 @@ EVALUATIONS: dict[str, Callable[[Bench], Any]] = {
     "familiarity": _familiarity,
     "leaky": _leaky,
 }
-# This trains a network of its own, for minutes to hours: only when asked for by name.
-WITH_TRAINING = ("leaky",)
 
 
 def plain(figures: Any) -> Any:
@@ -150,9 +146,7 @@ def provenance(
     name: str, judges: Sequence[Judge], manifest: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Which weights an evaluation's figures belong to, seen from the manifest they are put in."""
-    if name in WITH_TRAINING:
-        return {"role": "own training", "identities": [], "trained_on": [], "same_recipe": True}
-    if name == "retrieval":
+    if name in ("retrieval", "familiarity", "leaky"):
         judges = judges[:1]
     weights = [judge.ears.weights for judge in judges]
     served = manifest is None or [one.sha256 for one in weights] == [manifest["sha256"]]

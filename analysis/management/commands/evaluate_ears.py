@@ -26,8 +26,8 @@ class Command(BaseCommand):
             "--only",
             nargs="+",
             metavar="NAME",
-            help="genre, sound, robustness, similarity, retrieval, explanations, familiarity; and "
-            "only when named, as it trains a network of its own: leaky",
+            help="genre, sound, robustness, similarity, retrieval, explanations, familiarity, "
+            "leaky; default: all",
         )
         parser.add_argument(
             "--weights",
@@ -51,8 +51,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--run", type=Path, default=Path("runs/evaluate"), help="what is kept between runs"
         )
-        parser.add_argument("--epochs", type=int, help="of the training of leaky")
-        parser.add_argument("--device", default="auto", help="for these trainings")
         parser.add_argument("--threads", type=int, help="CPU threads")
         parser.add_argument(
             "--card", action="store_true", help="measure nothing; render the card of --update anew"
@@ -83,9 +81,7 @@ class Command(BaseCommand):
         if options["card"]:
             evaluations.update(self._manifest(folder or ""), {}, [])
             return
-        names = options["only"] or [
-            name for name in evaluations.EVALUATIONS if name not in evaluations.WITH_TRAINING
-        ]
+        names = options["only"] or list(evaluations.EVALUATIONS)
         unknown = sorted(set(names) - evaluations.EVALUATIONS.keys())
         if unknown:
             known = ", ".join(evaluations.EVALUATIONS)
@@ -117,11 +113,9 @@ class Command(BaseCommand):
 
     def _bench(self, options: dict[str, Any]) -> Any:
         """Judges, corpus and folders, as the options say."""
-        from dataclasses import replace
-
         from analysis.neural.ears import Ears
         from analysis.neural.weights import find, read_from
-        from analysis.training import evaluations, protocols
+        from analysis.training import evaluations
         from analysis.training.held_out import judge
 
         splits = evaluations.load_splits(options["data"])
@@ -136,9 +130,6 @@ class Command(BaseCommand):
             music[name or Path(folder).name] = Path(folder)
             if not Path(folder).is_dir():
                 raise CommandError(f"{folder} is not a folder")
-        recipe = None
-        if options["epochs"]:
-            recipe = replace(protocols.LEAKY_RECIPE, epochs=options["epochs"])
         return evaluations.Bench(
             judges=judges,
             splits=splits,
@@ -146,6 +137,4 @@ class Command(BaseCommand):
             run_dir=options["run"],
             music=music,
             peer=options["musicnn"],
-            recipe=recipe,
-            device=options["device"],
         )

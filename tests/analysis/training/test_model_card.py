@@ -76,7 +76,7 @@ MEASURED = {
         "deletion": Deletion(60, 0.2, 5, 0.7, 0.31, 0.1, 0.9),
         "sanity": Sanity(60, 0.21, 0.22),
     },
-    "leaky": LeakyFigures(0.951, 5112, 1278, 1.0, 16),
+    "leaky": LeakyFigures(0.951, 5112, 1278, 1.0),
 }
 OWN = {
     "role": "these very weights",
