@@ -149,7 +149,7 @@ class Ears:
         filled = wide_enough(mel)
         starts = window_starts(filled.shape[1])
         traces = self._traces(filled, starts)
-        logits = torch.cat([trace.logits.detach() for trace in traces])
+        logits = torch.cat([trace.logits for trace in traces])
         pools = torch.cat([trace.pooled for trace in traces])
         likely = self._probabilities(logits.mean(0))
         probabilities = likely.numpy()

@@ -45,8 +45,11 @@ export function bandPass(context, low, high) {
 
 /** The K-weighting of BS.1770-4: the head's shelf, and a high-pass. */
 export function weighting(context) {
+  const gain = 3.99984;
   return chain([
-    biquad(context, "highshelf", 1681.97, { gain: 3.99984 }),
+    // The standard's shelf has its poles at 1682 Hz, Web Audio's at the fourth root of the gain
+    // times its frequency.
+    biquad(context, "highshelf", 1681.974 / ratioOf(gain / 4), { gain }),
     biquad(context, "highpass", 38.135, { q: 0.50033 }),
   ]);
 }
