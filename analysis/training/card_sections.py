@@ -285,13 +285,14 @@ def ladder(steps: Sequence[Figures] | None) -> list[str]:
         return []
     return [
         "## The ladder: what gave how much",
-        "Accuracy on the validation tracks, mean and standard deviation over the seeds.",
+        "Accuracy on the validation tracks; over several seeds the mean and standard deviation.",
         table(
             ["step", "accuracy", "seeds"],
             (
                 [
                     step["step"],
-                    f"{step['accuracy_mean']:.3f} ± {step['accuracy_sd']:.3f}",
+                    f"{step['accuracy_mean']:.3f}"
+                    + (f" ± {step['accuracy_sd']:.3f}" if step["seeds"] > 1 else ""),
                     str(step["seeds"]),
                 ]
                 for step in steps

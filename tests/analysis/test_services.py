@@ -79,7 +79,8 @@ class TestListening:
         assert report.key == "E major"
         assert report.document["file"]["codec"] == "opus"
         assert len(report.embedding.vector) == 128
-        assert len(derived_files(revision.content_sha256)) == 3
+        # Waveform, spectrogram and the heat of the three likeliest genres.
+        assert len(derived_files(revision.content_sha256)) == 5
 
     def test_running_twice_leaves_what_one_run_leaves(self, song):
         revision = revision_with(song)
@@ -287,7 +288,7 @@ class TestRemoving:
         first.delete()
         signals.revision_removed.send(sender=type(second), content_sha256=sha256)
         assert Report.objects.filter(content_sha256=second.content_sha256).exists()
-        assert len(derived_files(sha256)) == 3
+        assert len(derived_files(sha256)) == 5
 
 
 def test_jobs_module_and_stages_agree():

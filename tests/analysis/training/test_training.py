@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from analysis.neural.ears import Ears
-from analysis.neural.weights import find
+from analysis.neural.weights import find, read_from
 from analysis.training.datasets import check_artists_apart
+from analysis.training.feature_shipping import with_features
+from analysis.training.features import FeatureData, fit_features
 from analysis.training.genre import Recipe, hear_tracks, train_trunk
 from analysis.training.heads import EmbeddingRecipe
 from analysis.training.shipping import Provenance, fit_and_measure, ship
@@ -24,6 +26,10 @@ def test_shipped_files_answer_like_the_trained_network(tmp_path, monkeypatch):
     assert evaluated.figures["accuracy"] >= 0.9
     made = Provenance(version="9.9.9", source="test", recipe={"embedding": asdict(recipe)})
     ship(evaluated, folder=tmp_path / "out", labels=train.names, made=made)
+    targets = np.random.default_rng(0).uniform(0.2, 0.8, (len(train), 4))
+    features = FeatureData(train.mel, targets, train.artists, source="test")
+    fit = fit_features(network, features, reference=validation.mel, corpus="test", genres=2)
+    with_features(read_from(tmp_path / "out", "ears"), network, fit, out=tmp_path / "out")
     monkeypatch.setenv("MODELS_DIR", str(tmp_path / "out"))
     ears = Ears(find("ears"))
     assert ears.labels == ["high", "low"]
