@@ -50,7 +50,7 @@ class ListeningNetwork(nn.Module):
         self.features = nn.Linear(TRUNK_DIMENSIONS, len(FEATURE_NAMES))
 
     def feature_map(self, windows: Tensor) -> Tensor:
-        """Map (n, 256, 8, 8) of windows (n, 1, 128, 128): where Grad-CAM looks."""
+        """Map (n, 256, 8, 8) of windows (n, 1, 128, 128), the output of layer 3."""
         return self.middle(self.stem(windows))
 
     def judge(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
