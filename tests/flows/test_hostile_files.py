@@ -171,7 +171,7 @@ def test_a_batch_by_the_page(artist, browser, settings, subtests):
     kept = {str(revision.pk) for revision in Revision.objects.all()}
     assert len(kept) == len(tracks) == Track.objects.count()
     assert stored("audio") == kept
-    assert len(stored("derived")) == 5  # each report has pictures of the same three names
+    assert len(stored("derived")) == 5  # each report has files of the same five names
     assert Report.objects.count() == sum(file.heard for file in listened)
     waiting = Job.objects.filter(state=JobState.QUEUED)
     assert waiting.count() == len(hostile.NAMES) - len(names)
