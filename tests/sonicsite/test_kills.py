@@ -89,6 +89,6 @@ def test_ten_kills_in_mid_job_and_every_job_is_done_once(stack):
     assert stack.ask(reports) == "28/28"
     assert stack.ask("SELECT count(*) FROM analysis_embedding") == 28
     derived = [p for p in Path(stack.data_dir, "media", "derived").rglob("*") if p.is_file()]
-    assert len(derived) == 28 * 3
+    assert len(derived) == 28 * 5
     assert stack.stop() == 0
     assert stack.processes() == []
