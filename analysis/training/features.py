@@ -20,11 +20,12 @@ import scipy.stats
 import torch
 
 from analysis.neural.ears import Ears
-from analysis.neural.listener import FEATURE_NAMES, ListeningNetwork, scale_mel
+from analysis.neural.listener import FEATURE_NAMES, ListeningNetwork
 from analysis.neural.reference import Reference
 from analysis.neural.windows import cut, wide_enough, window_starts
 from analysis.sound.features import from_descriptors
 from analysis.training.excerpts import Excerpt
+from analysis.training.genre_head import pool_windows
 
 log = logging.getLogger(__name__)
 
@@ -149,17 +150,13 @@ def fit_features(
     return FeatureFit(Reference.of(values, corpus=corpus, genres=genres), figures)
 
 
-@torch.inference_mode()
 def pool(network: ListeningNetwork, pictures: Sequence[UInt8]) -> npt.NDArray[np.float32]:
     """Pooled trunk features (n, 512) of pictures (128, T), as the ears take them of a track."""
-    network.eval()
     rows = []
     for picture in pictures:
         filled = wide_enough(picture)
         windows = cut(filled, window_starts(filled.shape[1]))
-        scaled = scale_mel(torch.from_numpy(windows))[:, None]
-        scaled = scaled.to(memory_format=torch.channels_last)
-        rows.append(network.judge(network.feature_map(scaled))[1].mean(0).numpy())
+        rows.append(pool_windows(network, windows).mean(axis=0))
     return np.stack(rows)
 
 
