@@ -8,6 +8,7 @@ watches the worker process, not a single request.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,5 @@ logger_class = "sonicsite.server_log.GunicornLogger"
 def post_fork(server: Any, worker: Any) -> None:
     """A worker ends with the server, even if that is killed."""
     die_with_parent()
+    if os.getppid() != server.pid:  # it was gone before the wish was made
+        os.kill(os.getpid(), signal.SIGKILL)

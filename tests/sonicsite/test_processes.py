@@ -135,3 +135,20 @@ def test_logs_are_kept_within_limits(tmp_path, monkeypatch, held_open):
         processes.open_log(log).close()
     assert (tmp_path / "some.log.1").read_bytes() == b"x" * 150
     assert log.read_bytes() == (b"after" if held_open else b"")
+
+
+def test_web_worker_forked_as_its_server_died_ends_at_once():
+    """It would hold the port, and answer, until it noticed."""
+    script = (
+        "from types import SimpleNamespace; from sonicsite import gunicorn_conf;"
+        "gunicorn_conf.post_fork(SimpleNamespace(pid={}), None); print('serving')"
+    )
+
+    def forked_by(server: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script.format(server)]
+        return subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True)
+
+    assert forked_by(os.getpid()).stdout == "serving\n"
+    orphan = forked_by(os.getpid() + 1)
+    assert orphan.returncode == -signal.SIGKILL
+    assert orphan.stdout == ""

@@ -149,10 +149,10 @@ def test_stop_leaves_nothing(stack):
 def test_killed_run_takes_all_along_but_the_database_and_starts_again(stack):
     stack.start()
     stack.wait_ready(*PLATFORM)
-    family = stack.processes()
     stack.process.kill()
     stack.process.wait()
-    assert wait_until(lambda: not any(is_running(pid) for pid in family), 5), stack.story()
+    # All that there is then: a worker may be forked in the moment of the kill.
+    assert wait_until(lambda: stack.processes() == [], 5), stack.story()
     postgres = embedded_postgres._postmaster(stack.data_dir / "postgres")
     assert postgres is not None
 
