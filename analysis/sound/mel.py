@@ -43,25 +43,33 @@ def _mel_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 @cache
-def mel_edges_hz() -> npt.NDArray[np.float64]:
-    """Corner frequencies of the mel triangles in Hz, shape (130,): band i spans i to i + 2."""
-    top = _hz_to_mel(np.array([SAMPLE_RATE / 2]))[0]
-    return _mel_to_hz(np.linspace(0.0, top, N_MELS + 2))
+def mel_edges_hz(sample_rate: int = SAMPLE_RATE, n_mels: int = N_MELS) -> npt.NDArray[np.float64]:
+    """Corner frequencies of the mel triangles in Hz, shape (n_mels + 2,): band i spans i to i + 2.
+
+    The lowest corner is 0 Hz, the highest half the sample rate.
+    """
+    top = _hz_to_mel(np.array([sample_rate / 2]))[0]
+    return _mel_to_hz(np.linspace(0.0, top, n_mels + 2))
 
 
 @cache
-def mel_filterbank() -> npt.NDArray[np.float32]:
-    """Slaney mel filters of unit area, shape (128, 1025).
+def mel_filters_of(sample_rate: int, *, n_fft: int, n_mels: int) -> npt.NDArray[np.float32]:
+    """Slaney mel filters of unit area, shape (n_mels, 1 + n_fft // 2).
 
     Equal to ``librosa.filters.mel`` (which the tests compare with), whose import would cost every
     worker some 60 MB for this one matrix.
     """
-    edges = mel_edges_hz()
-    bins = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
+    edges = mel_edges_hz(sample_rate, n_mels)
+    bins = np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     triangles = np.maximum(0.0, np.minimum(rising, falling))
     return (triangles * (2.0 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+
+
+def mel_filterbank() -> npt.NDArray[np.float32]:
+    """The filters of the contract, shape (128, 1025)."""
+    return mel_filters_of(SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS)
 
 
 @cache

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from analysis.sound.mel import SAMPLE_RATE, log_mel
-from analysis.training import evaluation, musicnn
+from analysis.training import evaluation, taggers
 from analysis.training.held_out import HeldOut
 from analysis.training.intervals import Interval, mean_by_artist
 from analysis.training.similarity import unit
@@ -92,7 +92,7 @@ def clip_figures(
 ) -> ClipFigures:
     """Hear short clips (by track id).
 
-    ``peer_folder`` holds the checkpoint of :mod:`analysis.training.musicnn`; it is trained on the
+    ``peer_folder`` holds the checkpoint of :mod:`analysis.training.taggers`; it is trained on the
     clips of tracks in ``labels_of_seen`` (id to label) that the respective judge was trained on.
     """
     heard = tracks.only(sorted(files))
@@ -112,7 +112,7 @@ def clip_figures(
         accuracy=ours.accuracy,
         embedding=embedding,
         penultimate=penultimate,
-        peer=f"{peer_folder.name}, {musicnn.FEATURES} penultimate features + SVM",
+        peer=f"{peer_folder.name}, {taggers.MusiCNN.features} penultimate features + SVM",
         peer_accuracy=mean_by_artist(peer_right, artists),
         peer_space=peer_space,
         accuracy_minus_peer=mean_by_artist(right - peer_right, artists),
@@ -136,10 +136,10 @@ def _peer(
     tracks: HeldOut, files: dict[str, Path], folder: Path, labels_of_seen: dict[str, int]
 ) -> tuple[npt.NDArray[np.int64], Float]:
     """The peer's answers (n,) and standardised unit features (n, 200) on the tracks."""
-    model = musicnn.load_musicnn(folder)
+    model = taggers.load_tagger(folder)
     features = {track: peer_features(model, path) for track, path in sorted(files.items())}
     answers = np.zeros(len(tracks), dtype=np.int64)
-    vectors = np.zeros((len(tracks), musicnn.FEATURES), dtype=np.float32)
+    vectors = np.zeros((len(tracks), model.features), dtype=np.float32)
     for one, rows in tracks.by_judge():
         known = sorted(one.seen_ids & files.keys() & labels_of_seen.keys())
         svm = make_pipeline(StandardScaler(), SVC(C=1.0))
@@ -154,8 +154,8 @@ def _peer(
 
 
 @torch.inference_mode()
-def peer_features(model: musicnn.MusiCNN, path: Path) -> Float:
+def peer_features(model: taggers.Tagger, path: Path) -> Float:
     """Mean penultimate features (200,) of a sound file."""
-    mono = soxr.resample(mono_of_file(path), SAMPLE_RATE, musicnn.SAMPLE_RATE)
-    _, features = model(musicnn.log_mel_patches(mono, hop_seconds=_PEER_HOP_S))
+    mono = soxr.resample(mono_of_file(path), SAMPLE_RATE, taggers.SAMPLE_RATE)
+    _, features = model(taggers.log_mel_patches(mono, hop_seconds=_PEER_HOP_S))
     return features.mean(dim=0).numpy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,13 +76,3 @@ def _pictures(data: Path) -> Collection:
         source="GTZAN as mel pictures, fault-filtered and artist-filtered split.",
         is_sound=False,
     )
-
-
-def in_turn(first: bool, wait: Callable[[], None], work: Callable[[], Collection]) -> Collection:
-    """Do ``work`` in the first process, and then in the others: they find its results on disk."""
-    if not first:
-        wait()
-    done = work()
-    if first:
-        wait()
-    return done

@@ -1,175 +1,232 @@
-"""Pretraining the trunk: it learns to hear in mel pictures what a teacher hears in the sound.
+"""Pretraining the trunk: it learns to answer to mel pictures as a teacher of pictures does.
 
 Hinton et al. 2015, "Distilling the knowledge in a neural network"; as in FitNets (Romero et al.
-2015) the student regresses features of the teacher, on music that needs no labels.
+2015) the student regresses features of the teacher, on music that needs no labels. Where there is
+a GPU the teacher judges exactly what the student sees, however it was cut, changed and mixed (Beyer
+et al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.neural.listener import TRUNK_DIMENSIONS, Heard, ListeningNetwork, scale_mel
+from analysis.neural.listener import TRUNK_DIMENSIONS, WINDOW_COLUMNS, ListeningNetwork, scale_mel
 from analysis.training import transfer
-from analysis.training.augment import Augmentation, draw_pieces, random_windows
+from analysis.training.augment import (
+    Augmentation,
+    Pieces,
+    draw_pieces,
+    mix_pictures,
+    random_windows,
+)
 from analysis.training.distributed import ALONE, Processes, pick_device
-from analysis.training.lessons import ANSWER, TAUGHT, Answers, Lessons
+from analysis.training.judges import Judge
 from analysis.training.loop import fit
-from analysis.training.picture_bank import PictureBank
+from analysis.training.picture_bank import PictureBank, digest_of
+from analysis.training.picture_teacher import PATCH_COLUMNS, explained
 from analysis.training.recipe import Optimisation, WindowPlan
+
+UInt8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class DistillationRecipe(Optimisation):
-    """Most windows are as long as the teacher's patches; ``batch_size`` counts windows of 40
-    columns, wider ones come in smaller batches."""
+    """``batch_size`` counts windows of the narrowest width, wider ones come in smaller batches;
+    ``steps`` counts the batches of an epoch.
 
-    epochs: int = 40
+    Of the windows the share ``own`` is of the corpus that the model will judge, if there is one,
+    the others of music at large; the share ``mixed`` is of two recordings at once.
+    """
+
+    epochs: int = 20
     learning_rate: float = 2e-3
     warm_up: float = 0.06
-    ema_decay: float = 0.995
-    windows_per_excerpt: int = 4
-    batch_size: int = 64
-    windows: WindowPlan = field(default_factory=lambda: WindowPlan((40, 116), (0.75, 0.25)))
+    ema_decay: float = 0.999
+    steps: int = 400
+    batch_size: int = 256
+    own: float = 0.5
+    mixed: float = 0.3
+    windows: WindowPlan = field(
+        default_factory=lambda: WindowPlan((PATCH_COLUMNS, WINDOW_COLUMNS), (0.4, 0.6))
+    )
     augmentation: Augmentation = field(
         default_factory=lambda: Augmentation(
-            stretch=0.0, shift_bands=0, equaliser=0.12, mask_bands=14, masks=1, short=0.0
+            stretch=0.15, shift_bands=2, equaliser=0.12, masks=0, short=0.15
         )
     )
+
+
+# For a teacher that has judged the pictures beforehand, on a CPU: fewer and smaller batches, and
+# only changes that an answer survives.
+JUDGED_ONCE = DistillationRecipe(
+    steps=250,
+    batch_size=64,
+    own=0.6,
+    mixed=0.0,
+    ema_decay=0.995,
+    windows=WindowPlan((PATCH_COLUMNS, WINDOW_COLUMNS), (0.5, 0.5)),
+    augmentation=Augmentation(
+        stretch=0.06,
+        shift_bands=0,
+        tilt=0.04,
+        equaliser=0.06,
+        mask_bands=12,
+        mask_columns=12,
+        masks=1,
+        short=0.15,
+    ),
+)
 
 
 class Student(nn.Module):
     """A listening network with one more head, for what it is taught."""
 
-    def __init__(self, ears: ListeningNetwork) -> None:
+    def __init__(self, ears: ListeningNetwork, answers: int) -> None:
         super().__init__()
         self.ears = ears
-        self.taught = nn.Linear(TRUNK_DIMENSIONS, TAUGHT)
+        self.taught = nn.Linear(TRUNK_DIMENSIONS, answers)
 
-    def forward(self, windows: Tensor) -> tuple[Heard, Tensor]:
-        """What it hears in windows (n, 1, 128, width), and its answers (n, 500) to the lessons."""
-        heard = self.ears(windows)
-        return heard, self.taught(heard.pooled)
-
-
-def distance(given: Tensor, wanted: Tensor) -> Tensor:
-    """Mean smooth distance of the student's answers (n, 500) to the teacher's, as far as known."""
-    known = ~wanted.isnan()
-    each = functional.smooth_l1_loss(given, wanted.nan_to_num(), reduction="none")
-    return (each * known).sum() / known.sum().clamp(min=1)
+    def forward(self, windows: Tensor) -> Tensor:
+        """Its answers (n, ``answers``) to windows (n, 1, 128, width)."""
+        return self.taught(self.ears.judge(self.ears.feature_map(windows))[1])
 
 
 class DistillationTask:
     """Answering as the teacher does; see :class:`analysis.training.loop.Task`."""
 
     def __init__(
-        self, lessons: Lessons, *, recipe: DistillationRecipe, held_out: Lessons | None = None
+        self,
+        judge: Judge,
+        music: Sequence[UInt8],
+        *,
+        corpus: Sequence[UInt8] = (),
+        held_out: tuple[Judge, Sequence[UInt8]] | None = None,
+        recipe: DistillationRecipe,
+        device: torch.device,
     ) -> None:
-        self._bank = PictureBank(lessons.pictures)
-        self._answers = Answers(lessons.heard)
+        """``music`` and ``corpus`` are pictures (128, T), known to the judge in this order;
+        ``held_out`` are some to check with, and who judges them."""
+        self._judge = judge
+        self._device = device
+        self._bank = PictureBank([*music, *corpus], device=device)
+        self._n_music = len(music)
         self._recipe = recipe
-        self._held_out = held_out
+        self._held_out = held_out and (held_out[0], PictureBank(held_out[1], device=device))
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch."""
-        return -(-len(self._bank) * self._recipe.windows_per_excerpt // self._recipe.batch_size)
+        return self._recipe.steps
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
-        """Network input (n, 1, 128, width) and the teacher's answers (n, 500) of each batch."""
+        """Network input (n, 1, 128, width) and the teacher's answers to the same windows."""
         recipe = self._recipe
         seed = recipe.seed * 100_003 + epoch
         common = torch.Generator().manual_seed(seed)
-        own = torch.Generator().manual_seed(seed * 1_009 + 1 + processes.rank)
-        order = torch.randperm(len(self._bank) * recipe.windows_per_excerpt, generator=common)
-        narrowest = min(recipe.windows.widths)
-        for batch in (order % len(self._bank)).split(recipe.batch_size):
+        own = torch.Generator(self._device).manual_seed(seed * 1_009 + 1 + processes.rank)
+        for _ in range(recipe.steps):
             width = recipe.windows.draw(common)
-            fewer = max(8, len(batch) * narrowest // width)
-            tracks = processes.share_of(batch[:fewer])
-            pieces = draw_pieces(
-                self._bank, tracks, augmentation=recipe.augmentation, generator=own, width=width
-            )
-            windows = random_windows(
-                self._bank,
-                tracks,
-                width=width,
-                augmentation=recipe.augmentation,
-                generator=own,
-                pieces=pieces,
-            )
-            yield (
-                scale_mel(windows * 255.0)[:, None],
-                self._answers(tracks, pieces.start, pieces.size),
-            )
+            fewer = max(8, recipe.batch_size * min(recipe.windows.widths) // width)
+            tracks = processes.share_of(self._draw(fewer, common)).to(self._device)
+            how: dict[str, Any] = {"augmentation": recipe.augmentation, "generator": own}
+            drawn = draw_pieces(self._bank, tracks, width=width, **how)
+            pieces = self._judge.known(tracks, drawn)
+            windows = random_windows(self._bank, tracks, width=width, pieces=pieces, **how)
+            if self._judge.sees and recipe.mixed:
+                windows = self._mixed(windows, own)
+            yield scale_mel(windows * 255.0)[:, None], self._judge(windows, tracks, pieces)
+
+    def _mixed(self, windows: Tensor, generator: torch.Generator) -> Tensor:
+        """Some of the windows together with another one, up to 12 dB quieter."""
+        second = torch.randperm(len(windows), generator=generator, device=self._device)
+        draws = torch.rand(2, len(windows), generator=generator, device=self._device)
+        gain = torch.where(draws[0] < self._recipe.mixed, -12.0 * draws[1], -torch.inf)
+        return mix_pictures(windows, windows[second], gain)
+
+    def _draw(self, size: int, generator: torch.Generator) -> Tensor:
+        """Pictures of a batch, by their numbers."""
+        n_corpus = len(self._bank) - self._n_music
+        n_own = round(size * self._recipe.own) if n_corpus else 0
+        return torch.cat(
+            [
+                torch.randint(self._n_music, (size - n_own,), generator=generator),
+                torch.randint(max(1, n_corpus), (n_own,), generator=generator) + self._n_music,
+            ]
+        )
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Smooth distance between the student's and the teacher's standardised answers."""
-        return distance(network(inputs)[1], targets)
+        return functional.smooth_l1_loss(network(inputs), targets)
 
     @torch.inference_mode()
     def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
-        """Share of the variance of the teacher's answers that the student explains on held-out
-        music, every fifth epoch and after the last one."""
+        """Share of the variance of the teacher's answers to held-out pictures that the student's
+        explain, every fifth epoch and after the last one."""
         if self._held_out is None or (epoch % 5 != 4 and epoch + 1 != self._recipe.epochs):
             return {}
         network.eval()
-        device = next(network.parameters()).device
-        answers = Answers(self._held_out.heard, like=self._answers)
-        bank = PictureBank(self._held_out.pictures)
-        missed, spread = torch.zeros(TAUGHT), torch.zeros(TAUGHT)
-        for tracks in torch.arange(len(bank)).split(32):
-            tracks = tracks[bank.count[tracks] >= 116]
-            start = torch.zeros(len(tracks))
-            positions = start[:, None] + torch.arange(116)
-            windows = bank.read(tracks, positions).transpose(1, 2)
-            given = network(scale_mel(windows * 255.0)[:, None].to(device))[1].cpu()
-            wanted = answers(tracks, start, start + 116)
-            missed += (given - wanted).square().nansum(dim=0)
-            spread += wanted.square().nansum(dim=0)
-        explained = (1.0 - missed / spread).where(spread > 0, torch.nan)
-        return {
-            "held_out_heard": float(explained[:ANSWER].mean()),
-            "held_out_imagined": float(explained[ANSWER:].mean()),
-        }
+        judge, bank = self._held_out
+        given, wanted = [], []
+        at = torch.arange(WINDOW_COLUMNS, device=self._device, dtype=torch.float32)
+        for tracks in torch.arange(len(bank), device=self._device).split(64):
+            windows = bank.read(tracks, at.expand(len(tracks), -1)).transpose(1, 2)
+            start = torch.zeros(len(tracks), device=self._device)
+            pieces = Pieces(start, start + WINDOW_COLUMNS, start > 0, start + 1.0)
+            given.append(network(scale_mel(windows * 255.0)[:, None]))
+            wanted.append(judge(windows, tracks, pieces))
+        return {"held_out_explained": explained(torch.cat(given), torch.cat(wanted))}
 
 
 def distil(
-    lessons: Lessons,
+    judge: Judge,
+    music: Sequence[UInt8],
     *,
+    corpus: Sequence[UInt8] = (),
+    held_out: tuple[Judge, Sequence[UInt8]] | None = None,
     recipe: DistillationRecipe,
     run_dir: Path,
-    held_out: Lessons | None = None,
     init_from: Mapping[str, Tensor] | None = None,
     device: str = "auto",
     processes: Processes = ALONE,
 ) -> Mapping[str, Tensor]:
-    """Train a trunk on lessons; returns the state of a listening network whose heads are untrained.
+    """Train a trunk on pictures; returns the state of a listening network with untrained heads.
 
     ``init_from`` is the state of an earlier trunk to go on with.
     Resumes, logs and spreads over processes as :func:`analysis.training.genre.train_trunk` does.
     """
     torch.manual_seed(recipe.seed)
-    student = Student(ListeningNetwork(2))
+    where = pick_device(device)
+    student = Student(ListeningNetwork(2), judge.count)
     if init_from is not None:
         transfer.load_trunk(student.ears, init_from)
     fingerprint = json.dumps(
-        [asdict(recipe), lessons.digest(), transfer.digest(init_from)], sort_keys=True
+        [
+            asdict(recipe),
+            digest_of([*music, *corpus]),
+            judge.digest(),
+            transfer.digest(init_from),
+        ],
+        sort_keys=True,
     )
     average = fit(
         student,
-        DistillationTask(lessons, recipe=recipe, held_out=held_out),
+        DistillationTask(
+            judge, music, corpus=corpus, held_out=held_out, recipe=recipe, device=where
+        ),
         recipe=recipe,
         run_dir=run_dir,
         fingerprint=fingerprint,
-        device=pick_device(device),
+        device=where,
         processes=processes,
     )
     return cast(Student, average).ears.state_dict()

@@ -12,14 +12,17 @@ the running statistics of process 0 are the ones that are broadcast, averaged an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
 
 # The others wait for process 0 while it decodes a corpus.
 _LONGEST_WAIT = timedelta(hours=24)
@@ -57,6 +60,16 @@ class Processes:
         """Go on when all processes have come here."""
         if self.count > 1:
             distributed.barrier()
+
+    def in_turn(self, work: Callable[[], T]) -> T:
+        """Do ``work`` in the first process, and then in the others: they find its results on
+        disk."""
+        if not self.is_first:
+            self.wait()
+        done = work()
+        if self.is_first:
+            self.wait()
+        return done
 
     def spread(self, network: nn.Module, device: torch.device) -> nn.Module:
         """The network as it is trained: with gradients averaged over the processes.

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from analysis.neural.listener import ListeningNetwork, scale_mel
 from analysis.neural.windows import cut, wide_enough, window_starts
 from analysis.training import transfer
-from analysis.training.augment import draw_pieces, mixup, random_windows
+from analysis.training.augment import mixup, random_windows
 from analysis.training.datasets import MelCorpus
-from analysis.training.distillation import Student, distance
 from analysis.training.distributed import ALONE, Processes, pick_device
-from analysis.training.lessons import Answers, digest_of
 from analysis.training.loop import fit
 from analysis.training.picture_bank import PictureBank
 from analysis.training.recipe import Recipe
@@ -54,7 +51,6 @@ def train_trunk(
     device: str = "auto",
     init_from: Mapping[str, Tensor] | None = None,
     also: Sequence[MelCorpus] = (),
-    taught: Sequence[npt.NDArray[np.float32]] | None = None,
     processes: Processes = ALONE,
 ) -> ListeningNetwork:
     """Train trunk and genre head; returns the averaged (EMA) network on the CPU.
@@ -64,15 +60,13 @@ def train_trunk(
     init_from : state of a listening network or of its trunk to start from (heads in it are left
         aside); ``recipe.trunk_rate`` says how much slower than the heads it then learns
     also : more corpora to learn from, with the same genre names; tracks may be of other lengths
-    taught : what a teacher heard in each track of ``corpus`` and then of ``also``, for the trunk to
-        learn beside the genres (see :class:`analysis.training.lessons.Lessons`)
 
     A checkpoint is written to ``run_dir`` after every epoch; a run that was killed goes on from it
     and ends with the same weights as one that was not. ``metrics.jsonl`` there has a line an epoch.
     Raises ValueError if a checkpoint of another recipe, corpus or starting point is in the way, if
     corpora disagree on the names, or if ``init_from`` is no trunk of this network.
     """
-    task = GenreTask([corpus, *also], recipe=recipe, validation=validation, taught=taught)
+    task = GenreTask([corpus, *also], recipe=recipe, validation=validation)
     torch.manual_seed(recipe.seed)
     network = ListeningNetwork(len(corpus.names))
     if init_from is not None:
@@ -82,12 +76,11 @@ def train_trunk(
             asdict(recipe),
             [part.digest() for part in (corpus, *also)],
             transfer.digest(init_from),
-            digest_of(taught or ()),
         ],
         sort_keys=True,
     )
     average = fit(
-        Student(network),
+        network,
         task,
         recipe=recipe,
         run_dir=run_dir,
@@ -95,7 +88,7 @@ def train_trunk(
         device=pick_device(device),
         processes=processes,
     )
-    return cast(Student, average).ears
+    return cast(ListeningNetwork, average)
 
 
 class GenreTask:
@@ -107,7 +100,6 @@ class GenreTask:
         *,
         recipe: Recipe,
         validation: MelCorpus | None,
-        taught: Sequence[npt.NDArray[np.float32]] | None = None,
     ) -> None:
         self._names = corpora[0].names
         for part in (*corpora, *([validation] if validation else [])):
@@ -124,7 +116,6 @@ class GenreTask:
         self._labels = torch.from_numpy(np.concatenate([part.labels for part in corpora]))
         self._n_pieces = torch.bincount(torch.tensor(owners), minlength=before)
         self._first_piece = self._n_pieces.cumsum(0) - self._n_pieces
-        self._answers = None if taught is None else Answers(taught)
         self._recipe = recipe
         self._validation = validation
 
@@ -134,8 +125,7 @@ class GenreTask:
         return -(-len(self._labels) * self._recipe.crops_per_track // self._recipe.batch_size)
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
-        """Network input (n, 1, 128, width) and, of each window, soft targets (k) followed by the
-        teacher's answers (500) where there is one."""
+        """Network input (n, 1, 128, width) and soft targets (n, k)."""
         recipe = self._recipe
         seed = recipe.seed * 100_003 + epoch
         # The order of tracks and the widths are the same in all processes, what is done to the
@@ -148,13 +138,9 @@ class GenreTask:
             tracks = processes.share_of(batch)
             how: Any = {"augmentation": recipe.augmentation, "generator": own, "width": width}
             rows = self._random_rows(tracks, own)
-            pieces = draw_pieces(self._bank, rows, **how)
-            windows = random_windows(self._bank, rows, pieces=pieces, **how)
+            windows = random_windows(self._bank, rows, **how)
             inputs = scale_mel(windows * 255.0)[:, None]
             targets = soft_targets(self._labels[tracks], len(self._names), recipe.label_smoothing)
-            if self._answers is not None:
-                heard = self._answers(rows, pieces.start, pieces.size)
-                targets = torch.cat([targets, heard], dim=1)
             yield mixup(inputs, targets, alpha=recipe.mixup_alpha, generator=own)
 
     def _random_rows(self, tracks: Tensor, generator: torch.Generator) -> Tensor:
@@ -164,14 +150,8 @@ class GenreTask:
         return self._first_piece[tracks] + torch.minimum(which.to(torch.int64), last)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross entropy against soft targets, and the distance to a teacher's answers."""
-        heard, answers = network(inputs)
-        genres = len(self._names)
-        loss = nn.functional.cross_entropy(heard.logits, targets[:, :genres])
-        if self._answers is not None:
-            missed = distance(answers, targets[:, genres:])
-            loss = loss + self._recipe.teacher_weight * missed
-        return loss
+        """Cross entropy against soft targets."""
+        return nn.functional.cross_entropy(network(inputs).logits, targets)
 
     def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
         """Accuracy on the validation tracks, every fourth epoch and after the last one."""
@@ -179,7 +159,7 @@ class GenreTask:
             return {}
         device = next(network.parameters()).device
         logits, _, _ = hear_tracks(
-            cast(Student, network).ears, self._validation.mel, device=device, hop=128
+            cast(ListeningNetwork, network), self._validation.mel, device=device, hop=128
         )
         right = logits.argmax(1) == self._validation.labels
         return {"validation_accuracy": float(right.mean())}

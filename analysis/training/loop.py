@@ -102,8 +102,12 @@ def fit(
         step = epoch * task.steps_per_epoch
         for inputs, targets in task.batches(epoch, processes):
             step += 1
-            inputs = inputs.to(device, memory_format=torch.channels_last)
-            loss = task.loss(learner, inputs, targets.to(device))
+            inputs = inputs.to(device)
+            if inputs.dim() == 4:
+                inputs = inputs.contiguous(memory_format=torch.channels_last)
+            # Sixteen bits where they are several times as fast; the weights keep 32.
+            with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+                loss = task.loss(learner, inputs, targets.to(device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,17 +25,36 @@ class PictureBank:
     first: Tensor  # (n,) int64: where a track begins
     count: Tensor  # (n,) int64: its columns
 
-    def __init__(self, pictures: Iterable[npt.NDArray[np.uint8]]) -> None:
-        """Take pictures (128, T) uint8. Raises ValueError for one without columns or of another
-        height."""
+    def __init__(
+        self,
+        pictures: Iterable[npt.NDArray[np.uint8]],
+        *,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Take pictures (128, T) uint8 to a device. Raises ValueError for one without columns or
+        of another height."""
         rows = []
         for picture in pictures:
             if picture.ndim != 2 or picture.shape[0] != N_BANDS or picture.shape[1] == 0:
                 raise ValueError(f"expected a mel picture (128, T > 0), got {picture.shape}")
             rows.append(np.ascontiguousarray(picture.T))
-        self.columns = torch.from_numpy(np.concatenate(rows))
-        self.count = torch.tensor([len(row) for row in rows])
-        self.first = self.count.cumsum(0) - self.count
+        self._lay_out(
+            torch.from_numpy(np.concatenate(rows)).to(device),
+            torch.tensor([len(row) for row in rows], device=device),
+        )
+
+    def _lay_out(self, columns: Tensor, count: Tensor) -> None:
+        self.columns, self.count = columns, count
+        self.first = count.cumsum(0) - count
+
+    @classmethod
+    def of_windows(cls, windows: Tensor) -> Self:
+        """A bank of pictures (n, 128, T) in 0..1, on the device that they are on."""
+        bank = cls.__new__(cls)
+        columns = (windows * 255.0).round().to(torch.uint8).transpose(1, 2).flatten(0, 1)
+        count = torch.full((len(windows),), windows.shape[2], device=windows.device)
+        bank._lay_out(columns.contiguous(), count)
+        return bank
 
     def __len__(self) -> int:
         return len(self.count)
@@ -52,3 +73,12 @@ class PictureBank:
             following = self.columns[torch.minimum(here + 1, last)].to(torch.float32)
             pieces.lerp_(following, share.expand_as(pieces))
         return pieces.div_(255.0)
+
+
+def digest_of(arrays: Iterable[npt.NDArray[Any]]) -> str:
+    """Checksum of arrays, in their order; empty for none."""
+    sha, empty = hashlib.sha256(), True
+    for array in arrays:
+        sha.update(np.ascontiguousarray(array).data)
+        empty = False
+    return "" if empty else sha.hexdigest()

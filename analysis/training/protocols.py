@@ -20,8 +20,8 @@ from analysis.training.held_out import subset
 
 SLICES_PER_TRACK = 10
 TRAIN_SHARE = 0.8
-# A weak penalty: here there is nothing to lose by learning the songs.
-LEAKY_STRENGTH = 1.0
+# Little: here there is nothing to lose by learning the songs.
+LEAKY_SHRINKAGE = 0.01
 
 Scorer = Callable[[MelCorpus], npt.NDArray[np.floating]]
 Fit = Callable[[MelCorpus], Scorer]
@@ -59,7 +59,7 @@ def leaky(corpus: MelCorpus, network: ListeningNetwork) -> LeakyFigures:
 
     ``network``'s trunk stays as it is; its own genre head is left untouched.
     """
-    recipe = replace(HeadRecipe(), strength=LEAKY_STRENGTH)
+    recipe = replace(HeadRecipe(), shrinkage=LEAKY_SHRINKAGE)
     pieces = slices(corpus)
     pooled = np.concatenate([pool_windows(network, wide_enough(p)[None]) for p in pieces.mel])
     order = np.random.default_rng(recipe.seed).permutation(len(pieces))

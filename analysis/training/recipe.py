@@ -77,7 +77,6 @@ class Recipe(Optimisation):
     batch_size: int = 32
     label_smoothing: float = 0.1
     mixup_alpha: float = 0.3
-    teacher_weight: float = 1.0  # of a teacher's answers beside the genre, where there is one
     windows: WindowPlan = field(default_factory=WindowPlan)
     augmentation: Augmentation = field(default_factory=Augmentation)
 

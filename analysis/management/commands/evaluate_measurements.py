@@ -48,18 +48,21 @@ class Command(BaseCommand):
 def measure_demo(tracks: Any) -> dict[str, Any]:
     """Tempo, key and features on the demo tracks."""
     from analysis.neural.ears import load_ears
+    from analysis.neural.familiarity import UNFAMILIAR_BELOW
     from analysis.sound.measure import measure
     from analysis.sound.mel import log_mel
     from analysis.training.measurement_figures import contrasts, mirex_key_score, tempo_figures
 
     ears = load_ears()
-    tempi, keys, measured, heard = [], [], [], []
+    tempi, keys, measured, heard, unfamiliar = [], [], [], [], 0
     for track in tracks:
         found = measure(track.path)
         tempi.append((found.rhythm.tempo_bpm, track.tempo_bpm))
         keys.append(((found.key.tonic, found.key.mode), (track.tonic, track.mode)))
         measured.append(asdict(found.features))
-        heard.append(ears.hear(log_mel(found.mono_22k)).features)
+        answer = ears.hear(log_mel(found.mono_22k))
+        heard.append(answer.features)
+        unfamiliar += answer.familiarity < UNFAMILIAR_BELOW
     return {
         "tempo_demo": asdict(tempo_figures(tempi)),
         "key_demo": {
@@ -72,6 +75,7 @@ def measure_demo(tracks: Any) -> dict[str, Any]:
         },
         "features_demo_measured": contrasts(tracks, measured),
         "features_demo_heard": contrasts(tracks, heard),
+        "genre_demo": {"tracks": len(keys), "unlike what the model knows": unfamiliar},
     }
 
 

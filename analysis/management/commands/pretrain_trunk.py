@@ -1,4 +1,4 @@
-"""Teach the trunk to hear music: ``manage.py pretrain_trunk --audio FOLDER --musicnn FOLDER``."""
+"""Teach the trunk to hear music: ``manage.py pretrain_trunk --audio FOLDER --tagger FOLDER``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,37 @@ import logging
 from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+
+if TYPE_CHECKING:
+    from analysis.training.distributed import Processes
+    from analysis.training.judges import Judge, UInt8
+    from analysis.training.lessons import Lessons
+    from analysis.training.picture_teacher import PictureTeacher
+    from analysis.training.taggers import Tagger
+
+# Columns between the places where a teacher judges a picture beforehand.
+_NEAR, _FAR = 15, 50
 
 
 class Command(BaseCommand):
     help = (
-        "Pretrain the trunk on music without labels: it learns to hear in mel pictures what the "
-        "MusiCNN tagger hears in the sound. Goes on where a killed run stopped. Writes "
-        "trunk.safetensors to --run, for train_genre --init."
+        "Pretrain the trunk on music without labels. Taggers of sound learn to answer from mel "
+        "pictures, then the trunk learns to answer as they do. Goes on where a killed run stopped. "
+        "Writes teacher.safetensors and trunk.safetensors to --run, for train_genre --init."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--audio", required=True, nargs="+", help="folders with music")
-        parser.add_argument("--musicnn", required=True, help="checkpoint folder MSD_musicnn")
+        parser.add_argument(
+            "--tagger",
+            required=True,
+            nargs="+",
+            help="checkpoint folders of the package musicnn: MSD_musicnn and others",
+        )
         parser.add_argument(
             "--pictures", help="folder with train.npz: its pictures, not its labels"
         )
@@ -30,11 +45,21 @@ class Command(BaseCommand):
         )
         parser.add_argument("--init", metavar="FILE", help="safetensors of a trunk to go on with")
         parser.add_argument("--held-out", nargs="*", default=[], help="folders to check with only")
+        parser.add_argument(
+            "--teacher", metavar="FILE", help="a teacher.safetensors of the same taggers, finished"
+        )
+        parser.add_argument(
+            "--judge",
+            choices=("always", "once"),
+            help="let the teacher judge every window that the trunk is shown, or every picture "
+            "once, beforehand. Default: always on CUDA, else once",
+        )
         # torchrun takes --run for an option of its own.
         parser.add_argument(
             "--run", "--run-dir", default="runs/trunk", help="lessons, checkpoints, metrics"
         )
         parser.add_argument("--epochs", type=int)
+        parser.add_argument("--steps", type=int, help="batches of an epoch")
         parser.add_argument("--learning-rate", type=float)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
@@ -44,17 +69,12 @@ class Command(BaseCommand):
         import torch
         from safetensors.torch import load_file, save_file
 
-        from analysis.training.course import prepare
-        from analysis.training.datasets import load_gtzan
-        from analysis.training.distillation import DistillationRecipe, distil
+        from analysis.training.distillation import JUDGED_ONCE, DistillationRecipe, distil
         from analysis.training.distributed import pick_device, processes
-        from analysis.training.lessons import (
-            EXCERPT_SECONDS,
-            Lessons,
-            teach_from_sound,
-        )
-        from analysis.training.musicnn import load_musicnn
+        from analysis.training.judges import Always, Once, judged_once
+        from analysis.training.lessons import EXCERPT_SECONDS, lessons_from_sound
         from analysis.training.sound_files import music_files
+        from analysis.training.taggers import load_tagger
         from analysis.training.transfer import is_of_trunk
 
         logging.getLogger("analysis").setLevel(logging.INFO)
@@ -62,45 +82,57 @@ class Command(BaseCommand):
             torch.set_num_threads(options["threads"])
         run = Path(options["run"])
         try:
-            teacher = load_musicnn(Path(options["musicnn"]))
+            taggers = [load_tagger(Path(folder)) for folder in options["tagger"]]
         except (OSError, ValueError, KeyError) as error:
-            raise CommandError(f"{options['musicnn']} holds no MusiCNN: {error}") from error
-        names = ("epochs", "seed", "learning_rate")
+            raise CommandError(f"no tagger: {error}") from error
+        device = pick_device(options["device"])
+        judge = options["judge"] or ("always" if device.type == "cuda" else "once")
+        names = ("epochs", "steps", "seed", "learning_rate")
         changes = {name: options[name] for name in names if options[name] is not None}
-        with processes(pick_device(options["device"])) as together:
+        recipe = replace(DistillationRecipe() if judge == "always" else JUDGED_ONCE, **changes)
+        with processes(device) as together:
 
             def lessons_of(folders: list[str]) -> Lessons:
                 files = music_files(map(Path, folders), least_seconds=EXCERPT_SECONDS)
-                return teach_from_sound(files, teacher, cache=run / "lessons")
+                return together.in_turn(lambda: lessons_from_sound(files, cache=run / "lessons"))
 
-            def course_of(folder: str) -> Lessons:
-                course = prepare(
-                    load_gtzan(Path(folder), "train"),
-                    teacher=teacher,
-                    sound=map(Path, options["sound"]),
-                    cache=run / "lessons",
-                )
-                pictures = [p for part in (course.corpus, *course.also) for p in part.pictures()]
-                return Lessons(pictures, course.taught or [])
-
-            # One process listens; the others find its lessons on disk.
-            if not together.is_first:
-                together.wait()
             lessons, held_out = lessons_of(options["audio"]), lessons_of(options["held_out"])
-            if together.is_first:
-                together.wait()
             if not len(lessons):
                 raise CommandError(f"no music of {EXCERPT_SECONDS} s in {options['audio']}")
-            if options["pictures"]:
-                seen = course_of(options["pictures"])
-                lessons = Lessons(
-                    [*lessons.pictures, *seen.pictures], [*lessons.heard, *seen.heard]
-                )
+            corpus, sound = together.in_turn(lambda: _corpus(options, cache=run / "lessons"))
+            teacher = _teacher(taggers, options, lessons, sound, held_out, together=together)
+            if together.is_first:
+                save_file(teacher.state_dict(), run / "teacher.safetensors")
+
+            music, own = list(lessons.pictures), [*corpus, *sound.pictures]
+            checked = list(held_out.pictures)
+
+            def ask() -> tuple[Judge, tuple[Judge, list[UInt8]] | None]:
+                if judge == "always":
+                    always = Always(teacher, device)
+                    return always, (always, checked) if checked else None
+                # The corpus is judged closely, music at large where its pieces do not overlap.
+                hops = [_FAR] * len(music) + [_NEAR] * len(own)
+                kept: dict[str, Any] = {"cache": run / "answers", "device": device}
+                answers = [
+                    *judged_once(teacher, music, hop=_FAR, **kept),
+                    *judged_once(teacher, own, hop=_NEAR, **kept),
+                ]
+                once = Once(answers, hops=hops, device=device)
+                if not checked:
+                    return once, None
+                said = judged_once(teacher, checked, hop=_FAR, **kept)
+                theirs = Once(said, hops=[_FAR] * len(said), device=device, like=once)
+                return once, (theirs, checked)
+
+            judging, checking = together.in_turn(ask)
             state = distil(
-                lessons,
-                recipe=replace(DistillationRecipe(), **changes),
-                run_dir=run,
-                held_out=held_out if len(held_out) else None,
+                judging,
+                music,
+                corpus=own,
+                held_out=checking,
+                recipe=recipe,
+                run_dir=run / "trunk",
                 init_from=load_file(options["init"]) if options["init"] else None,
                 device=options["device"],
                 processes=together,
@@ -108,4 +140,55 @@ class Command(BaseCommand):
         if together.is_first:
             trunk = {name: value.contiguous() for name, value in state.items() if is_of_trunk(name)}
             save_file(trunk, run / "trunk.safetensors")
-            self.stdout.write(f"{len(lessons)} excerpts; {run / 'trunk.safetensors'}")
+            self.stdout.write(f"{len(music) + len(own)} excerpts; {run / 'trunk.safetensors'}")
+
+
+def _corpus(options: dict[str, Any], *, cache: Path) -> tuple[list[UInt8], Lessons]:
+    """The training pictures of ``--pictures``, and lessons from ``--sound`` of the same tracks.
+
+    Files of other tracks are passed over, so that nothing held out is learned.
+    """
+    from analysis.training.datasets import load_gtzan
+    from analysis.training.lessons import Lessons, lessons_from_sound
+
+    if not options["pictures"]:
+        return [], Lessons([], [])
+    corpus = load_gtzan(Path(options["pictures"]), "train")
+    known = set(corpus.ids)
+    folders = map(Path, options["sound"])
+    files = [path for one in folders for path in sorted(one.glob("*.flac")) if path.stem in known]
+    return list(corpus.pictures()), lessons_from_sound(files, cache=cache)
+
+
+def _teacher(
+    taggers: list[Tagger],
+    options: dict[str, Any],
+    lessons: Lessons,
+    sound: Lessons,
+    held_out: Lessons,
+    *,
+    together: Processes,
+) -> PictureTeacher:
+    """The taggers, retrained on pictures; or the finished teacher that ``--teacher`` names."""
+    from safetensors.torch import load_file
+
+    from analysis.training.lessons import Lessons
+    from analysis.training.picture_teacher import AdaptationRecipe, PictureTeacher, adapt
+
+    if options["teacher"]:
+        teacher = PictureTeacher(taggers)
+        try:
+            teacher.load_state_dict(load_file(options["teacher"]))
+        except (OSError, RuntimeError) as error:
+            raise CommandError(f"{options['teacher']} is no teacher of these taggers") from error
+        return teacher
+    everything = Lessons([*lessons.pictures, *sound.pictures], [*lessons.frames, *sound.frames])
+    return adapt(
+        taggers,
+        everything,
+        recipe=AdaptationRecipe(),
+        run_dir=Path(options["run"]) / "teacher",
+        held_out=held_out if len(held_out) else None,
+        device=options["device"],
+        processes=together,
+    )

@@ -83,7 +83,7 @@ class Command(BaseCommand):
 
         from analysis.training import held_out
         from analysis.training.checkpoints import OtherRun
-        from analysis.training.corpora import in_turn, open_collection
+        from analysis.training.corpora import open_collection
         from analysis.training.distributed import pick_device, processes
         from analysis.training.genre import train_trunk
         from analysis.training.genre_head import KEPT_TRUNK, HeadRecipe
@@ -96,9 +96,7 @@ class Command(BaseCommand):
             with processes(pick_device(options["device"])) as together:
                 level = logging.INFO if together.is_first else logging.WARNING
                 logging.getLogger("analysis").setLevel(level)
-                collection = in_turn(
-                    together.is_first,
-                    together.wait,
+                collection = together.in_turn(
                     lambda: open_collection(
                         Path(options["data"]),
                         cache=run / "pictures",

@@ -1,10 +1,19 @@
 """Training windows: cut rightly, changed within bounds, still pictures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from analysis.training.augment import Augmentation, mixup, random_window, random_windows
+from analysis.sound.mel import log_mel
+from analysis.training.augment import (
+    Augmentation,
+    Pieces,
+    mixup,
+    random_window,
+    random_windows,
+)
 from analysis.training.picture_bank import PictureBank
 
 UNCHANGED = Augmentation(
@@ -155,3 +164,51 @@ def test_mixup_can_be_left_out():
     mixed, soft = mixup(windows, targets, alpha=0.0, generator=seeded())
     assert torch.equal(mixed, windows)
     assert torch.equal(soft, targets)
+
+
+@pytest.mark.parametrize("speed", [0.95, 1.05])
+def test_another_speed_looks_like_the_sound_played_so(speed):
+    """Chords that change, played slower or faster, against the window that is said to be that."""
+    t = np.arange(22_050 * 14) / 22_050
+
+    def played(factor: float) -> np.ndarray:
+        at = t * factor
+        sound = np.zeros_like(at)
+        for hz, rate in ((110, 0.7), (330, 1.1), (900, 0.9), (2_500, 1.3), (6_000, 0.8)):
+            sound += np.sin(2 * np.pi * hz * at) * (0.55 + 0.45 * np.sin(2 * np.pi * rate * at))
+        noise = 1e-3 * np.random.default_rng(0).normal(size=at.size)
+        return log_mel((0.1 * sound + noise).astype("f4"))
+
+    def window(augmentation: Augmentation) -> np.ndarray:
+        start, size, speeds = torch.tensor([[0.0], [128 * speed], [speed]])
+        pieces = Pieces(start, size, start > 0, speeds)
+        return random_windows(
+            PictureBank([played(1.0)]),
+            torch.tensor([0]),
+            augmentation=augmentation,
+            generator=seeded(),
+            pieces=pieces,
+        )[0].numpy()
+
+    wanted = played(speed)[:, :128] / 255.0
+    warped = np.abs(window(replace(UNCHANGED, speed=0.1)) - wanted).mean()
+    only_stretched = np.abs(window(UNCHANGED) - wanted).mean()
+    assert warped < 0.75 * only_stretched
+    # The loudest band moves to where it belongs.
+    found = window(replace(UNCHANGED, speed=0.1)).mean(axis=1)
+    assert np.corrcoef(found, wanted.mean(axis=1))[0, 1] > 0.95
+
+
+def test_another_depth_keeps_the_loudest_and_moves_the_rest():
+    picture = np.linspace(0, 255, 128, dtype=np.uint8)[:, None].repeat(128, axis=1)
+    windows = random_windows(
+        PictureBank([picture]),
+        torch.zeros(50, dtype=torch.int64),
+        augmentation=replace(UNCHANGED, depth=0.25),
+        generator=seeded(),
+    )
+    assert windows[:, -1].numpy() == pytest.approx(1.0)
+    middle = 1 - windows[:, 64, 0].numpy()
+    was = 1 - picture[64, 0] / 255
+    assert middle.min() / was == pytest.approx(0.75, abs=0.05)
+    assert middle.max() / was == pytest.approx(1.25, abs=0.05)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from analysis.neural.listener import ListeningNetwork
 from analysis.sound.mel import as_picture_of_its_own, log_mel
@@ -21,7 +21,7 @@ def network():
 def test_a_head_alone_tells_what_the_trunk_can_hear(network):
     train, other = two_genres(0, "a"), two_genres(1, "b")
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    recipe = HeadRecipe(strength=0.1)
+    recipe = HeadRecipe(shrinkage=0.5)
     examples = examples_of(network, list(train.pictures()), recipe=recipe)
     fit_genre_head(network, examples, train.labels, recipe=recipe)
     logits, _, _ = hear_tracks(network, other.mel, device=torch.device("cpu"))
@@ -38,19 +38,53 @@ def test_windows_and_clips_of_a_track_weigh_as_much_as_those_of_any_other(networ
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-def test_the_head_is_scikit_learns_regression_on_standardised_features(classes):
+def test_the_head_is_scikit_learns_discriminant_on_standardised_features(classes):
     generator = np.random.default_rng(0)
     labels = np.arange(80) % classes
     pooled = generator.normal(3, 2, (80, 512)).astype("f4")
     pooled[:, :classes] += 4 * np.eye(classes)[labels]
-    examples = Examples(pooled, np.arange(80), np.ones(80, "f4"))
+    examples = Examples(pooled, np.arange(80), np.full(80, 0.5, "f4"))
     network = ListeningNetwork(classes).eval()
-    fit_genre_head(network, examples, labels, recipe=HeadRecipe())
+    fit_genre_head(network, examples, labels, recipe=HeadRecipe(shrinkage=0.4))
     scaled = (pooled - pooled.mean(0)) / (pooled.std(0) + 1e-6)
-    expected = LogisticRegression(C=HeadRecipe().strength, max_iter=1000).fit(scaled, labels)
+    # Its own scaling, by the scatter within classes, undone: it shrinks what it is given.
+    within = np.concatenate(
+        [scaled[labels == c] - scaled[labels == c].mean(0) for c in range(classes)]
+    )
+    covariance = within.T @ within / 80
+    covariance = 0.6 * covariance + 0.4 * np.trace(covariance) / 512 * np.eye(512)
+    expected = LinearDiscriminantAnalysis(
+        solver="lsqr", covariance_estimator=Given(covariance), priors=np.ones(classes) / classes
+    ).fit(scaled, labels)
     with torch.inference_mode():
         found = torch.softmax(network.genre(torch.from_numpy(pooled)), dim=1)
     np.testing.assert_allclose(found, expected.predict_proba(scaled), atol=2e-3)
+
+
+def test_a_track_of_many_windows_weighs_as_much_as_one_of_few(network):
+    generator = np.random.default_rng(0)
+    pooled = generator.normal(0, 1, (40, 512)).astype("f4")
+    once = Examples(pooled, np.arange(40), np.ones(40, "f4"))
+    often = Examples(
+        np.concatenate([pooled, pooled[:10], pooled[:10]]),
+        np.concatenate([np.arange(40), np.arange(10), np.arange(10)]),
+        np.concatenate([np.full(10, 1 / 3), np.ones(30), np.full(20, 1 / 3)]).astype("f4"),
+    )
+    weights = []
+    for examples in (once, often):
+        fit_genre_head(network, examples, np.arange(40) % 2, recipe=HeadRecipe())
+        weights.append(network.genre.weight.detach().clone())
+    torch.testing.assert_close(*weights, atol=1e-5, rtol=1e-3)
+
+
+class Given:
+    """A covariance estimator that has made up its mind."""
+
+    def __init__(self, covariance):
+        self.covariance_ = covariance
+
+    def fit(self, points):
+        return self
 
 
 def test_a_class_without_tracks_is_refused(network):

@@ -1,4 +1,4 @@
-"""The teacher: its input, its shape, and reading its published checkpoint."""
+"""The taggers: their input, their shapes, and reading their published checkpoints."""
 
 import struct
 from pathlib import Path
@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from analysis.sound.mel import log_mel
-from analysis.training import musicnn
+from analysis.training import taggers
+from analysis.training.imagination import imagine, patches_of
 from analysis.training.recordings import demo_files
 from analysis.training.sound_files import mono_of_file
+from analysis.training.tensorflow_checkpoint import read_tensorflow_checkpoint
 
 
 def chirp(seconds: float, rate: int) -> np.ndarray:
@@ -20,25 +22,26 @@ def chirp(seconds: float, rate: int) -> np.ndarray:
 
 
 def test_patches_are_the_mel_spectrogram_that_the_tagger_was_trained_on() -> None:
-    sound = chirp(7.0, musicnn.SAMPLE_RATE)
+    sound = chirp(7.0, taggers.SAMPLE_RATE)
     mel = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=512, hop_length=256, n_mels=96)
     expected = np.log10(10_000 * mel + 1).T
-    patches = musicnn.log_mel_patches(sound)
+    patches = taggers.log_mel_patches(sound)
     assert patches.shape == (2, 187, 96)
     np.testing.assert_allclose(patches[0], expected[:187], atol=2e-3)
     np.testing.assert_allclose(patches[1], expected[187:374], atol=2e-3)
 
 
 def test_a_short_clip_is_repeated_to_one_patch() -> None:
-    assert musicnn.log_mel_patches(chirp(1.0, musicnn.SAMPLE_RATE)).shape == (1, 187, 96)
+    assert taggers.log_mel_patches(chirp(1.0, taggers.SAMPLE_RATE)).shape == (1, 187, 96)
 
 
 def test_imagined_patches_resemble_the_heard_ones() -> None:
     """On real music; the picture knows neither fast changes nor the level."""
     for path in demo_files()[:3]:
         sound = mono_of_file(path)
-        imagined = musicnn.imagined_patches(log_mel(sound))
-        heard = musicnn.log_mel_patches(librosa.resample(sound, orig_sr=22_050, target_sr=16_000))
+        picture = torch.from_numpy(log_mel(sound))[None] / 255.0
+        imagined = imagine(picture)[0].unfold(0, 187, 187).transpose(1, 2)
+        heard = taggers.log_mel_patches(librosa.resample(sound, orig_sr=22_050, target_sr=16_000))
         together = min(len(imagined), len(heard))
         assert abs(len(imagined) - len(heard)) <= 1
         likeness = np.corrcoef(imagined[:together].flatten(), heard[:together].flatten())[0, 1]
@@ -46,13 +49,54 @@ def test_imagined_patches_resemble_the_heard_ones() -> None:
 
 
 def test_the_tagger_gives_tags_and_features_of_each_patch() -> None:
-    model = musicnn.MusiCNN().eval()
+    model = taggers.MusiCNN().eval()
     with torch.inference_mode():
         tags, features = model(torch.rand(3, 187, 96))
     assert tags.shape == (3, 50)
     assert features.shape == (3, 200)
     # The paper's count: 0.79 million weights.
     assert 0.75e6 < sum(p.numel() for p in model.parameters()) < 0.83e6
+
+
+def test_the_other_tagger_gives_them_too() -> None:
+    model = taggers.Vgg().eval()
+    with torch.inference_mode():
+        tags, features = model(torch.rand(3, 187, 96))
+    assert tags.shape == (3, 50)
+    assert features.shape == (3, 256)
+
+
+@pytest.mark.parametrize("kernel", [(7, 38), (32, 1)])
+def test_a_convolution_as_a_product_of_matrices(kernel: tuple[int, int]) -> None:
+    torch.manual_seed(1)
+    convolution = torch.nn.Conv2d(1, 5, kernel)
+    x = torch.rand(2, 1, 60, 96)
+    expected = convolution(x)
+    found = taggers.convolved(x, convolution, by_product=True)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert torch.equal(taggers.convolved(x, convolution), expected)
+
+
+def test_imagined_frames_are_the_picture_read_between_its_cells() -> None:
+    """A band that is louder by 20 dB from one second on, in both."""
+    picture = torch.full((1, 128, 40), 0.5)
+    picture[:, 64:, 13:] = 0.75
+    frames = imagine(picture)[0]
+    assert frames.shape == (194, 96)
+    power = (10.0**frames - 1.0) / 10_000.0
+    decibels = 10.0 * (power / 66.0).log10()
+    assert decibels[:55].numpy() == pytest.approx(-40.0, abs=0.05)
+    assert decibels[70:, -20:].numpy() == pytest.approx(-20.0, abs=0.05)
+    assert decibels[70:, :20].numpy() == pytest.approx(-40.0, abs=0.05)
+    assert patches_of(imagine(picture)).shape == (1, 1, 187, 96)
+    whole = imagine(torch.rand(1, 128, 128))
+    patches = patches_of(whole)
+    assert patches.shape == (1, 3, 187, 96)
+    assert torch.equal(patches[0, 0], whole[0, :187])
+    assert torch.equal(patches[0, 2], whole[0, -187:])
+    # What is too short is repeated.
+    short = imagine(torch.rand(1, 128, 30))
+    assert torch.equal(patches_of(short)[0, 0, short.shape[1] :][:10], short[0, :10])
 
 
 def varint(value: int) -> bytes:
@@ -97,7 +141,7 @@ def write_checkpoint(folder: Path, variables: dict[str, np.ndarray]) -> None:
 def test_a_published_checkpoint_becomes_the_same_network(tmp_path: Path) -> None:
     """Variables in TensorFlow's layout and names, as the package's own models.py creates them."""
     generator = np.random.default_rng(0)
-    model = musicnn.MusiCNN().eval()
+    model = taggers.MusiCNN().eval()
     variables: dict[str, np.ndarray] = {}
 
     def kernel(name: str, *shape: int) -> np.ndarray:
@@ -124,8 +168,8 @@ def test_a_published_checkpoint_becomes_the_same_network(tmp_path: Path) -> None
         norm(index, channels)
     write_checkpoint(tmp_path, variables)
 
-    model = musicnn.load_musicnn(tmp_path)
-    read = musicnn.read_tensorflow_checkpoint(tmp_path)
+    model = taggers.load_tagger(tmp_path)
+    read = read_tensorflow_checkpoint(tmp_path)
     assert read.keys() == variables.keys()
     for name, value in variables.items():
         np.testing.assert_array_equal(read[name], value)
@@ -137,8 +181,36 @@ def test_a_published_checkpoint_becomes_the_same_network(tmp_path: Path) -> None
     )
 
 
+def vgg_variables() -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    variables: dict[str, np.ndarray] = {}
+    for index in range(5):
+        shape = (3, 3, 1 if index == 0 else 128, 128)
+        variables[f"{index + 1}CNN/kernel"] = generator.normal(0, 0.1, shape).astype(np.float32)
+        variables[f"{index + 1}CNN/bias"] = np.full(128, index, np.float32)
+    variables["dense/kernel"] = generator.normal(0, 0.1, (256, 50)).astype(np.float32)
+    variables["dense/bias"] = np.zeros(50, np.float32)
+    for index, channels in enumerate((1, 128, 128, 128, 128, 128)):
+        name = f"batch_normalization_{index}" if index else "batch_normalization"
+        for part in ("gamma", "beta", "moving_mean", "moving_variance"):
+            variables[f"{name}/{part}"] = np.full(channels, 0.5 + index, np.float32)
+    return variables
+
+
+def test_a_published_checkpoint_of_the_other_kind(tmp_path: Path) -> None:
+    variables = vgg_variables()
+    write_checkpoint(tmp_path, variables)
+    model = taggers.load_tagger(tmp_path)
+    assert isinstance(model, taggers.Vgg)
+    np.testing.assert_array_equal(
+        model.convolutions[3].weight.detach()[7, 5], variables["4CNN/kernel"][:, :, 5, 7]
+    )
+    assert float(model.norms[4].running_var[0]) == 5.5
+    np.testing.assert_array_equal(model.tags.weight.detach(), variables["dense/kernel"].T)
+
+
 def test_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".index").write_bytes(b"no table" * 20)
     (tmp_path / ".data-00000-of-00001").write_bytes(b"")
     with pytest.raises(ValueError, match="no TensorFlow checkpoint"):
-        musicnn.load_musicnn(tmp_path)
+        taggers.load_tagger(tmp_path)

@@ -1,0 +1,276 @@
+"""Teachers that hear pictures: taggers of sound, retrained to answer from a picture as they do from
+the sound itself.
+
+A picture's columns lie 77.5 ms apart, so a tagger hears the sound imagined from it worse. But where
+there is sound beside the picture, it can be taught what it would have heard. Then it can judge any
+picture: of recordings of which there is no sound, changed or mixed in any way. A trunk can be
+taught as much by it as there is time for (:mod:`analysis.training.distillation`).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from analysis.sound.mel import COLUMNS_PER_SECOND
+from analysis.training.augment import Augmentation, mix_pictures, random_windows
+from analysis.training.distributed import ALONE, Processes, pick_device
+from analysis.training.imagination import LOUDEST_FRAME, imagine, patches_of
+from analysis.training.loop import fit
+from analysis.training.picture_bank import PictureBank
+from analysis.training.recipe import Optimisation
+from analysis.training.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, TAGS, Tagger, compressed
+
+if TYPE_CHECKING:
+    from analysis.training.lessons import Lessons
+
+# Columns of a picture that hold one patch of frames, with a column to spare.
+PATCH_COLUMNS = 40
+
+
+@dataclass(frozen=True)
+class AdaptationRecipe(Optimisation):
+    """How taggers are retrained on pictures; ``batch_size`` counts patches of 3 s.
+
+    ``mixed`` is the share of patches that are two recordings at once, heard so by the tagger.
+    The changes are those of masters and copies, small ones: the answer stays that to the sound.
+    """
+
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    ema_decay: float = 0.99
+    batch_size: int = 192
+    patches_per_excerpt: int = 8
+    mixed: float = 0.3
+    augmentation: Augmentation = field(
+        default_factory=lambda: Augmentation(
+            stretch=0.0,
+            shift_bands=0,
+            tilt=0.03,
+            equaliser=0.04,
+            contrast=0.1,
+            floor=0.15,
+            masks=0,
+            short=0.0,
+        )
+    )
+
+
+class PictureTeacher(nn.Module):
+    """Some taggers whose answers stand side by side, standardised.
+
+    Normalisation layers stay as they were trained, in training as well.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, taggers: Sequence[Tagger]) -> None:
+        super().__init__()
+        self.taggers = nn.ModuleList(copy.deepcopy(tagger) for tagger in taggers)
+        for tagger in self.taggers:
+            # One scale and shift, that the filters can learn as well; without it no gradient has to
+            # go back to the input.
+            cast(Tagger, tagger).input_norm.requires_grad_(False)
+        self.answers = sum(tagger.features + TAGS for tagger in taggers)
+        self.register_buffer("mean", torch.zeros(self.answers))
+        self.register_buffer("deviation", torch.ones(self.answers))
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        return super().train(False)
+
+    def _raw(self, patches: Tensor) -> Tensor:
+        parts = []
+        with torch.autocast("cuda", torch.bfloat16, enabled=patches.is_cuda):
+            for tagger in self.taggers:
+                tags, features = tagger(patches)
+                parts += [features, tags]
+        return torch.cat(parts, dim=1).to(torch.float32)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Standardised answers (n, ``answers``) to patches of frames (n, 187, 96)."""
+        return (self._raw(patches) - self.mean) / self.deviation
+
+    def judge(self, windows: Tensor) -> Tensor:
+        """Standardised answers (n, ``answers``) to pictures (n, 128, width) in 0..1: the mean over
+        the patches that cover them."""
+        patches = patches_of(imagine(windows))
+        return self(patches.flatten(0, 1)).unflatten(0, patches.shape[:2]).mean(dim=1)
+
+    @torch.no_grad()
+    def standardise(self, patches: Sequence[Tensor]) -> None:
+        """Scale the answers by their mean and deviation over batches of patches (n, 187, 96).
+
+        Answers that hardly ever vary stay small: they are scaled by a tenth of the usual deviation.
+        """
+        raw = torch.cat([self._raw(batch) for batch in patches])
+        deviation = raw.std(dim=0)
+        self.mean.copy_(raw.mean(dim=0))
+        self.deviation.copy_(deviation.clamp(min=0.1 * float(deviation.median())))
+
+
+class AdaptationTask:
+    """Answering from a picture as from the sound; see :class:`analysis.training.loop.Task`."""
+
+    def __init__(
+        self,
+        lessons: Lessons,
+        original: PictureTeacher,
+        *,
+        recipe: AdaptationRecipe,
+        held_out: Lessons | None = None,
+        device: torch.device,
+    ) -> None:
+        """``original`` is asked about the sound; its answers are standardised by the lessons."""
+        self._pairs = _Pairs(lessons, device)
+        self._original = original
+        self._recipe = recipe
+        self._held_out = None if held_out is None else _Pairs(held_out, device)
+        generator = torch.Generator(device).manual_seed(recipe.seed)
+        sample = torch.arange(len(self._pairs), device=device).split(recipe.batch_size)
+        original.standardise([self._pairs.heard(*self._pairs.draw(t, generator)) for t in sample])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch."""
+        patches = len(self._pairs) * self._recipe.patches_per_excerpt
+        return -(-patches // self._recipe.batch_size)
+
+    def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
+        """Imagined patches (n, 187, 96) and the answers to the real ones."""
+        recipe, pairs = self._recipe, self._pairs
+        seed = recipe.seed * 100_003 + epoch
+        common = torch.Generator().manual_seed(seed)
+        own = torch.Generator(pairs.device).manual_seed(seed * 1_009 + 1 + processes.rank)
+        order = torch.randperm(len(pairs) * recipe.patches_per_excerpt, generator=common)
+        for batch in (order % len(pairs)).split(recipe.batch_size):
+            tracks, start = pairs.draw(processes.share_of(batch).to(pairs.device), own)
+            real = pairs.heard(tracks, start)
+            windows = pairs.seen(tracks, start)
+            second = torch.randperm(len(tracks), generator=own, device=pairs.device)
+            draws = torch.rand(2, len(tracks), generator=own, device=pairs.device)
+            gain = torch.where(draws[0] < recipe.mixed, -12.0 * draws[1], -torch.inf)
+            windows = mix_pictures(windows, windows[second], gain)
+            real = _mix_frames(real, real[second], gain)
+            changed = random_windows(
+                PictureBank.of_windows(windows),
+                torch.arange(len(tracks), device=pairs.device),
+                width=PATCH_COLUMNS,
+                augmentation=recipe.augmentation,
+                generator=own,
+            )
+            with torch.no_grad():
+                answers = self._original(real)
+            yield patches_of(imagine(changed))[:, 0], answers
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Smooth distance between the answers to the imagined and to the real sound."""
+        return functional.smooth_l1_loss(network(inputs), targets)
+
+    @torch.inference_mode()
+    def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
+        """Share of the variance of the answers to held-out sound that those to its pictures
+        explain, every fifth epoch and after the last one."""
+        if self._held_out is None or (epoch % 5 != 4 and epoch + 1 != self._recipe.epochs):
+            return {}
+        pairs, teacher = self._held_out, cast(PictureTeacher, network)
+        generator = torch.Generator(pairs.device).manual_seed(0)
+        given, wanted = [], []
+        for tracks in torch.arange(len(pairs), device=pairs.device).split(32):
+            where = pairs.draw(tracks, generator)
+            given.append(teacher(patches_of(imagine(pairs.seen(*where)))[:, 0]))
+            wanted.append(self._original(pairs.heard(*where)))
+        return {"held_out_explained": explained(torch.cat(given), torch.cat(wanted))}
+
+
+def explained(given: Tensor, wanted: Tensor) -> float:
+    """Mean over the answers (n, d) of the share of their variance that is explained (R²).
+
+    Answers that hardly vary here (variance below 0.001) say nothing and are left out.
+    """
+    missed = (given - wanted).square().mean(dim=0)
+    spread = wanted.var(dim=0, correction=0)
+    return float((1.0 - missed / spread)[spread > 1e-3].mean())
+
+
+class _Pairs:
+    """Lessons on a device, to be read at the same places of picture and sound."""
+
+    def __init__(self, lessons: Lessons, device: torch.device) -> None:
+        self.device = device
+        self._pictures = PictureBank(lessons.pictures, device=device)
+        self._frames = torch.cat([torch.from_numpy(part.copy()) for part in lessons.frames])
+        self._frames = self._frames.to(device)
+        self._count = torch.tensor([len(part) for part in lessons.frames], device=device)
+        self._first = self._count.cumsum(0) - self._count
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def draw(self, tracks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Tracks (n,), and a random column of each from which a patch of 3 s follows."""
+        room = (self._pictures.count[tracks] - PATCH_COLUMNS).clamp(min=0)
+        drawn = torch.rand(len(tracks), generator=generator, device=self.device)
+        return tracks, (drawn * (room + 1)).floor()
+
+    def seen(self, tracks: Tensor, start: Tensor) -> Tensor:
+        """Pictures (n, 128, 40) in 0..1 from columns ``start`` (n,) on."""
+        at = torch.arange(PATCH_COLUMNS, device=self.device)
+        return self._pictures.read(tracks, start[:, None] + at).transpose(1, 2)
+
+    def heard(self, tracks: Tensor, start: Tensor) -> Tensor:
+        """Log-mel frames (n, 187, 96) of the same sound."""
+        first = (start * (FRAMES_PER_SECOND / COLUMNS_PER_SECOND)).round().to(torch.int64)
+        at = first[:, None] + torch.arange(PATCH_FRAMES, device=self.device)
+        at = torch.minimum(at, self._count[tracks, None] - 1) + self._first[tracks, None]
+        return self._frames[at].to(torch.float32) * (LOUDEST_FRAME / 255.0)
+
+
+def _mix_frames(first: Tensor, second: Tensor, gain_db: Tensor) -> Tensor:
+    """Log-mel frames (n, 187, 96) of two sounds at once, the second at ``gain_db`` (n,)."""
+    power = 10.0**first + 10.0 ** (gain_db[:, None, None] / 10.0) * 10.0**second
+    return compressed(power / 10_000.0 / (1.0 + 10.0 ** (gain_db[:, None, None] / 10.0)))
+
+
+def adapt(
+    taggers: Sequence[Tagger],
+    lessons: Lessons,
+    *,
+    recipe: AdaptationRecipe,
+    run_dir: Path,
+    held_out: Lessons | None = None,
+    device: str = "auto",
+    processes: Processes = ALONE,
+) -> PictureTeacher:
+    """Retrain taggers to hear pictures; returns the teacher on the CPU.
+
+    Resumes, logs and spreads over processes as :func:`analysis.training.genre.train_trunk` does.
+    """
+    torch.manual_seed(recipe.seed)
+    where = pick_device(device)
+    original = PictureTeacher(taggers).to(where).eval().requires_grad_(False)
+    task = AdaptationTask(lessons, original, recipe=recipe, held_out=held_out, device=where)
+    teacher = PictureTeacher(taggers)
+    teacher.load_state_dict(original.state_dict())
+    fingerprint = json.dumps([asdict(recipe), lessons.digest()], sort_keys=True)
+    average = fit(
+        teacher,
+        task,
+        recipe=recipe,
+        run_dir=run_dir,
+        fingerprint=fingerprint,
+        device=where,
+        processes=processes,
+    )
+    return cast(PictureTeacher, average)

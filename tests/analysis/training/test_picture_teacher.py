@@ -1,0 +1,118 @@
+"""Taggers that learn to hear pictures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from analysis.sound.mel import log_mel
+from analysis.training.augment import mix_pictures
+from analysis.training.imagination import imagine, patches_of
+from analysis.training.lessons import Lessons, level_free_frames
+from analysis.training.picture_teacher import (
+    AdaptationRecipe,
+    PictureTeacher,
+    adapt,
+    explained,
+)
+from analysis.training.taggers import TAGS, Tagger
+
+
+class SmallTagger(Tagger):
+    """What a band and its changes are worth, by one hidden layer: a tagger that fits in a test."""
+
+    features = 12
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.input_norm = nn.BatchNorm2d(1)
+        self.hidden = nn.Linear(2 * 96, self.features)
+        self.tags = nn.Linear(self.features, TAGS)
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        frames = self.input_norm(patches[:, None])[:, 0]
+        changes = frames.diff(dim=1).abs().mean(dim=1) * 4.0
+        features = self.hidden(torch.cat([frames.mean(dim=1), changes], dim=1)).tanh()
+        return self.tags(features), features
+
+
+def music(n: int, *, seed: int, seconds: float = 8.0) -> Lessons:
+    """Tunes with beats that a picture shows only in part."""
+    generator = np.random.default_rng(seed)
+    t = np.arange(round(seconds * 22_050)) / 22_050
+    pictures, frames = [], []
+    for _ in range(n):
+        hz, beats = generator.uniform(100, 4_000), generator.uniform(1, 20)
+        sound = np.sin(2 * np.pi * hz * t) * (1 + np.sign(np.sin(2 * np.pi * beats * t)))
+        sound = (0.2 * sound + 0.02 * generator.normal(size=t.size)).astype(np.float32)
+        pictures.append(log_mel(sound))
+        frames.append(level_free_frames(sound))
+    return Lessons(pictures, frames)
+
+
+def test_answers_are_standardised_and_joined() -> None:
+    teacher = PictureTeacher([SmallTagger(1), SmallTagger(2)])
+    assert teacher.answers == 2 * (12 + 50)
+    patches = torch.rand(40, 187, 96) * 5
+    teacher.standardise([patches[:25], patches[25:]])
+    with torch.no_grad():
+        answers = teacher(patches)
+    assert answers.shape == (40, 124)
+    torch.testing.assert_close(answers.mean(dim=0), torch.zeros(124), atol=1e-4, rtol=0)
+    assert float(answers.std(dim=0).max()) == pytest.approx(1.0, abs=1e-3)
+    windows = torch.rand(3, 128, 128)
+    expected = teacher(patches_of(imagine(windows))[1]).mean(dim=0)
+    torch.testing.assert_close(teacher.judge(windows)[1], expected)
+
+
+def test_normalisation_stays_as_it_was_trained() -> None:
+    teacher = PictureTeacher([SmallTagger()])
+    teacher.train()
+    before = teacher.taggers[0].input_norm.running_mean.clone()
+    teacher(torch.rand(4, 187, 96) + 3)
+    assert torch.equal(teacher.taggers[0].input_norm.running_mean, before)
+
+
+def test_a_tagger_learns_to_hear_pictures(tmp_path: Path) -> None:
+    lessons, held_out = music(24, seed=1), music(16, seed=2)
+    recipe = AdaptationRecipe(epochs=5, batch_size=16, patches_per_excerpt=3, learning_rate=3e-3)
+
+    def run(epochs: int, rate: float, folder: str) -> float:
+        short = AdaptationRecipe(
+            epochs=epochs, batch_size=16, patches_per_excerpt=3, learning_rate=rate
+        )
+        adapt(
+            [SmallTagger()],
+            lessons,
+            recipe=short,
+            run_dir=tmp_path / folder,
+            held_out=held_out,
+            device="cpu",
+        )
+        lines = (tmp_path / folder / "metrics.jsonl").read_text().splitlines()
+        return float(json.loads(lines[-1])["held_out_explained"])
+
+    untaught = run(1, 1e-9, "untaught")
+    taught = run(recipe.epochs, recipe.learning_rate, "taught")
+    assert taught > untaught + 0.1
+
+
+def test_explained_variance() -> None:
+    wanted = torch.randn(200, 3)
+    wanted[:, 2] = 1.0  # says nothing
+    given = wanted.clone()
+    assert explained(given, wanted) == pytest.approx(1.0)
+    given[:, 0] = wanted[:, 0].mean()
+    assert explained(given, wanted) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_two_pictures_at_once_add_their_power() -> None:
+    loud, quiet = torch.full((2, 128, 4), 0.75), torch.full((2, 128, 4), 0.5)  # -20 and -40 dB
+    both = mix_pictures(loud, quiet, torch.tensor([0.0, -torch.inf]))
+    expected = 10 * np.log10((10**-2 + 10**-4) / 2)
+    assert both[0].numpy() == pytest.approx(1 + expected / 80, abs=1e-5)
+    assert both[1].numpy() == pytest.approx(0.75, abs=1e-6)
