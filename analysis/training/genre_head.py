@@ -2,9 +2,9 @@
 
 A few hundred tracks by a few dozen artists teach a whole network the artists rather than the
 genres. On a trunk that learned to hear from a teacher (:mod:`analysis.training.distillation`), a
-linear head with a strong penalty does better: 0.68 of GTZAN's validation tracks, where training
-the whole network from there gave 0.59. It takes seconds, and leaves the features that similarity,
-familiarity and the perceptual heads stand on untouched by the labels.
+linear discriminant with much shrinkage does better: 0.69 of GTZAN's validation tracks, where
+training the whole network from there gave 0.59. It takes seconds, and leaves the features that
+similarity, familiarity and the perceptual heads stand on untouched by the labels.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class HeadRecipe:
     and be heard as files of their own; both kinds weigh the same.
     """
 
-    shrinkage: float = 0.3
+    shrinkage: float = 0.4
     clips: int = 2
     clip_columns: tuple[int, int] = (27, 39)
     seed: int = 7

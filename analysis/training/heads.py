@@ -20,9 +20,19 @@ from analysis.training.picture_bank import PictureBank
 
 log = logging.getLogger(__name__)
 
-# What may happen to a recording on its way: another speed, another master, noise; not masks.
+# What may happen to a recording on its way: another speed, another master, noise, a codec that
+# empties quiet cells, whereupon the picture's scale spans more decibels.
 _OTHER_MASTER = Augmentation(
-    stretch=0.05, equaliser=0.12, tilt=0.1, mask_bands=8, mask_columns=8, masks=1, short=0.0
+    stretch=0.02,
+    shift_bands=0,
+    speed=0.05,
+    depth=0.2,
+    equaliser=0.12,
+    tilt=0.1,
+    mask_bands=8,
+    mask_columns=8,
+    masks=1,
+    short=0.0,
 )
 
 

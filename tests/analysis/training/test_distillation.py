@@ -98,8 +98,8 @@ def test_a_trunk_learns_what_it_is_taught(tmp_path: Path, how: str) -> None:
         first = Once(kept[0], hops=[20] * 24, device=CPU)
         judges = [first, Once(kept[1], hops=[20] * 16, device=CPU, like=first)]
     recipe = DistillationRecipe(
-        epochs=4,
-        steps=6,
+        epochs=5,
+        steps=10,
         batch_size=8,
         windows=WindowPlan((40,), (1.0,)),
         augmentation=JUDGED_ONCE.augmentation,
