@@ -199,6 +199,15 @@ def random_window(mel: Tensor, *, augmentation: Augmentation, generator: torch.G
     )[0]
 
 
+def draw_seconds(n: int, *, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Which other one each of n windows is mixed with, and at what level in dB (n,): up to 12 dB
+    below it for about ``share`` of them, -inf (not at all) for the others."""
+    device = generator.device
+    second = torch.randperm(n, generator=generator, device=device)
+    draws = torch.rand(2, n, generator=generator, device=device)
+    return second, torch.where(draws[0] < share, -12.0 * draws[1], -torch.inf)
+
+
 def mix_pictures(first: Tensor, second: Tensor, gain_db: Tensor) -> Tensor:
     """Pictures (n, 128, width) in 0..1 of two sounds at once, the second at ``gain_db`` (n,)
     against the first (-inf: not at all). Where both are at their loudest, so is the sum."""

@@ -26,6 +26,7 @@ from analysis.training.augment import (
     Augmentation,
     Pieces,
     draw_pieces,
+    draw_seconds,
     mix_pictures,
     random_windows,
 )
@@ -143,15 +144,9 @@ class DistillationTask:
             pieces = self._judge.known(tracks, drawn)
             windows = random_windows(self._bank, tracks, width=width, pieces=pieces, **how)
             if self._judge.sees and recipe.mixed:
-                windows = self._mixed(windows, own)
+                second, gain = draw_seconds(len(tracks), share=recipe.mixed, generator=own)
+                windows = mix_pictures(windows, windows[second], gain)
             yield scale_mel(windows * 255.0)[:, None], self._judge(windows, tracks, pieces)
-
-    def _mixed(self, windows: Tensor, generator: torch.Generator) -> Tensor:
-        """Some of the windows together with another one, up to 12 dB quieter."""
-        second = torch.randperm(len(windows), generator=generator, device=self._device)
-        draws = torch.rand(2, len(windows), generator=generator, device=self._device)
-        gain = torch.where(draws[0] < self._recipe.mixed, -12.0 * draws[1], -torch.inf)
-        return mix_pictures(windows, windows[second], gain)
 
     def _draw(self, size: int, generator: torch.Generator) -> Tensor:
         """Pictures of a batch, by their numbers."""

@@ -21,7 +21,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.sound.mel import COLUMNS_PER_SECOND
-from analysis.training.augment import Augmentation, mix_pictures, random_windows
+from analysis.training.augment import (
+    Augmentation,
+    draw_seconds,
+    mix_pictures,
+    random_windows,
+)
 from analysis.training.distributed import ALONE, Processes, pick_device
 from analysis.training.imagination import LOUDEST_FRAME, imagine, patches_of
 from analysis.training.loop import fit
@@ -158,9 +163,7 @@ class AdaptationTask:
             tracks, start = pairs.draw(processes.share_of(batch).to(pairs.device), own)
             real = pairs.heard(tracks, start)
             windows = pairs.seen(tracks, start)
-            second = torch.randperm(len(tracks), generator=own, device=pairs.device)
-            draws = torch.rand(2, len(tracks), generator=own, device=pairs.device)
-            gain = torch.where(draws[0] < recipe.mixed, -12.0 * draws[1], -torch.inf)
+            second, gain = draw_seconds(len(tracks), share=recipe.mixed, generator=own)
             windows = mix_pictures(windows, windows[second], gain)
             real = _mix_frames(real, real[second], gain)
             changed = random_windows(
