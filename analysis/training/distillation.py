@@ -32,7 +32,7 @@ from analysis.training.augment import (
 )
 from analysis.training.distributed import ALONE, Processes, pick_device
 from analysis.training.judges import Judge
-from analysis.training.loop import fit
+from analysis.training.loop import fit, generators
 from analysis.training.picture_bank import PictureBank, digest_of
 from analysis.training.picture_teacher import PATCH_COLUMNS, explained
 from analysis.training.recipe import Optimisation, WindowPlan
@@ -132,9 +132,7 @@ class DistillationTask:
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Network input (n, 1, 128, width) and the teacher's answers to the same windows."""
         recipe = self._recipe
-        seed = recipe.seed * 100_003 + epoch
-        common = torch.Generator().manual_seed(seed)
-        own = torch.Generator(self._device).manual_seed(seed * 1_009 + 1 + processes.rank)
+        common, own = generators(recipe.seed, epoch, processes, self._device)
         for _ in range(recipe.steps):
             width = recipe.windows.draw(common)
             fewer = max(8, recipe.batch_size * min(recipe.windows.widths) // width)

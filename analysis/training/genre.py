@@ -18,7 +18,7 @@ from analysis.training import transfer
 from analysis.training.augment import mixup, random_windows
 from analysis.training.datasets import MelCorpus
 from analysis.training.distributed import ALONE, Processes, pick_device
-from analysis.training.loop import fit
+from analysis.training.loop import fit, generators
 from analysis.training.picture_bank import PictureBank
 from analysis.training.recipe import Recipe
 
@@ -127,11 +127,9 @@ class GenreTask:
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Network input (n, 1, 128, width) and soft targets (n, k)."""
         recipe = self._recipe
-        seed = recipe.seed * 100_003 + epoch
         # The order of tracks and the widths are the same in all processes, what is done to the
         # windows is not.
-        common = torch.Generator().manual_seed(seed)
-        own = torch.Generator().manual_seed(seed * 1_009 + 1 + processes.rank)
+        common, own = generators(recipe.seed, epoch, processes)
         order = torch.randperm(len(self._labels) * recipe.crops_per_track, generator=common)
         for batch in (order % len(self._labels)).split(recipe.batch_size):
             width = recipe.windows.draw(common)

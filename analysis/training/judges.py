@@ -17,7 +17,7 @@ from analysis.training import transfer
 from analysis.training.augment import Pieces
 from analysis.training.imagination import imagine, patches_of
 from analysis.training.picture_bank import digest_of
-from analysis.training.picture_teacher import PATCH_COLUMNS, PictureTeacher
+from analysis.training.picture_teacher import PATCH_COLUMNS, PictureTeacher, scale_of
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,7 @@ class Once:
         each picture. They are scaled by their own mean and deviation, or as ``like`` does."""
         rows = torch.from_numpy(np.concatenate(answers)).float()
         if like is None:
-            self.mean = rows.mean(dim=0)
-            deviation = rows.std(dim=0)
-            self.deviation = deviation.clamp(min=0.1 * float(deviation.median()))
+            self.mean, self.deviation = scale_of(rows)
         else:
             self.mean, self.deviation = like.mean, like.deviation
         scaled = (rows - self.mean) / self.deviation

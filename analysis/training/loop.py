@@ -131,6 +131,16 @@ def fit(
     return average.cpu().eval()
 
 
+def generators(
+    seed: int, epoch: int, processes: Processes, device: torch.device | str = "cpu"
+) -> tuple[torch.Generator, torch.Generator]:
+    """What an epoch's draws come from: a generator that is the same in all processes, on the CPU,
+    for what they share out, and one of this process's own on a device, for what it does to it."""
+    drawn = seed * 100_003 + epoch
+    own = torch.Generator(device).manual_seed(drawn * 1_009 + 1 + processes.rank)
+    return torch.Generator().manual_seed(drawn), own
+
+
 def parameter_groups(network: nn.Module, recipe: Optimisation) -> list[dict[str, object]]:
     """Heads and trunk with a learning rate each, for an optimizer."""
     heads = [p for name, p in network.named_parameters() if not is_of_trunk(name)]

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.sound.mel import COLUMNS_PER_SECOND
+from analysis.training import transfer
 from analysis.training.augment import (
     Augmentation,
     draw_seconds,
@@ -29,7 +30,7 @@ from analysis.training.augment import (
 )
 from analysis.training.distributed import ALONE, Processes, pick_device
 from analysis.training.imagination import LOUDEST_FRAME, imagine, patches_of
-from analysis.training.loop import fit
+from analysis.training.loop import fit, generators
 from analysis.training.picture_bank import PictureBank
 from analysis.training.recipe import Optimisation
 from analysis.training.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, TAGS, Tagger, compressed
@@ -115,14 +116,19 @@ class PictureTeacher(nn.Module):
 
     @torch.no_grad()
     def standardise(self, patches: Sequence[Tensor]) -> None:
-        """Scale the answers by their mean and deviation over batches of patches (n, 187, 96).
+        """Scale the answers by their mean and deviation over batches of patches (n, 187, 96)."""
+        mean, deviation = scale_of(torch.cat([self._raw(batch) for batch in patches]))
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation)
 
-        Answers that hardly ever vary stay small: they are scaled by a tenth of the usual deviation.
-        """
-        raw = torch.cat([self._raw(batch) for batch in patches])
-        deviation = raw.std(dim=0)
-        self.mean.copy_(raw.mean(dim=0))
-        self.deviation.copy_(deviation.clamp(min=0.1 * float(deviation.median())))
+
+def scale_of(answers: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (d,) of answers (n, d), to standardise them by.
+
+    Answers that hardly ever vary stay small: they are scaled by a tenth of the usual deviation.
+    """
+    deviation = answers.std(dim=0)
+    return answers.mean(dim=0), deviation.clamp(min=0.1 * float(deviation.median()))
 
 
 class AdaptationTask:
@@ -155,9 +161,7 @@ class AdaptationTask:
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Imagined patches (n, 187, 96) and the answers to the real ones."""
         recipe, pairs = self._recipe, self._pairs
-        seed = recipe.seed * 100_003 + epoch
-        common = torch.Generator().manual_seed(seed)
-        own = torch.Generator(pairs.device).manual_seed(seed * 1_009 + 1 + processes.rank)
+        common, own = generators(recipe.seed, epoch, processes, pairs.device)
         order = torch.randperm(len(pairs) * recipe.patches_per_excerpt, generator=common)
         for batch in (order % len(pairs)).split(recipe.batch_size):
             tracks, start = pairs.draw(processes.share_of(batch).to(pairs.device), own)
@@ -266,7 +270,9 @@ def adapt(
     task = AdaptationTask(lessons, original, recipe=recipe, held_out=held_out, device=where)
     teacher = PictureTeacher(taggers)
     teacher.load_state_dict(original.state_dict())
-    fingerprint = json.dumps([asdict(recipe), lessons.digest()], sort_keys=True)
+    fingerprint = json.dumps(
+        [asdict(recipe), lessons.digest(), transfer.digest(original.state_dict())], sort_keys=True
+    )
     average = fit(
         teacher,
         task,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from analysis.sound.mel import log_mel
 from analysis.training.augment import mix_pictures
+from analysis.training.checkpoints import OtherRun
 from analysis.training.imagination import imagine, patches_of
 from analysis.training.lessons import Lessons, level_free_frames
 from analysis.training.picture_teacher import (
@@ -99,6 +100,14 @@ def test_a_tagger_learns_to_hear_pictures(tmp_path: Path) -> None:
     untaught = run(1, 1e-9, "untaught")
     taught = run(recipe.epochs, recipe.learning_rate, "taught")
     assert taught > untaught + 0.1
+
+
+def test_a_run_of_other_taggers_is_refused(tmp_path: Path) -> None:
+    lessons = music(2, seed=1)
+    recipe = AdaptationRecipe(epochs=1, batch_size=2, patches_per_excerpt=1)
+    adapt([SmallTagger(1)], lessons, recipe=recipe, run_dir=tmp_path, device="cpu")
+    with pytest.raises(OtherRun):
+        adapt([SmallTagger(2)], lessons, recipe=recipe, run_dir=tmp_path, device="cpu")
 
 
 def test_explained_variance() -> None:
