@@ -22,7 +22,6 @@ from analysis.neural.weights import find
 from analysis.sound.measure import SoundMeasurements, measure
 from analysis.sound.mel import log_mel
 from analysis.sound.sections import sections
-from analysis.sound.spectrum import band_levels_from_mel
 from analysis.versions import MEASUREMENTS_VERSION
 
 Progress = Callable[[float, str], None]
@@ -89,7 +88,7 @@ def listen(
     with _timed(clock, "mix"):
         # A mix of no clear genre is judged against all of them together.
         genre = target_genre or (heard.label if _is_decided(heard) else ANY_GENRE)
-        mix = judge(measured, genre=genre, band_levels=band_levels_from_mel(mel), targets=targets)
+        mix = judge(measured, genre=genre, picture=mel, targets=targets)
     with _timed(clock, "pictures"):
         drawn = {
             "spectrogram.png": pictures.spectrogram_png(mel),

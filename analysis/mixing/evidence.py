@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from analysis.sound.spectrum import BandLevel
+import numpy as np
+import numpy.typing as npt
+
+from analysis.sound.balance import pictured_frequencies_hz, third_octaves_db
+from analysis.sound.spectrum import BandLevel, band_levels_from_mel
 
 if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
     from analysis.sound.measure import SoundMeasurements
@@ -38,10 +42,12 @@ class Evidence:
     mono_loss_db: float
     low_band_correlation: float | None
     band_levels: list[BandLevel]
+    curve_db: list[float] | None
 
     @classmethod
-    def of(cls, measured: SoundMeasurements, *, band_levels: list[BandLevel]) -> Self:
-        """Evidence from fresh measurements; *band_levels* come from the mel picture."""
+    def of(cls, measured: SoundMeasurements, *, picture: npt.NDArray[np.uint8]) -> Self:
+        """Evidence from fresh measurements; the tonal balance comes from the mel picture (128, T)
+        of the same sound, as that of the targets does."""
         levels, stereo, loudness = measured.levels, measured.stereo, measured.loudness
         return cls(
             duration_s=measured.info.duration_s,
@@ -63,7 +69,8 @@ class Evidence:
             low_band_correlation=_low_band_correlation(
                 (band.name, band.correlation, band.level_db) for band in measured.spectrum.bands
             ),
-            band_levels=band_levels,
+            band_levels=band_levels_from_mel(picture),
+            curve_db=[round(float(level), 2) for level in third_octaves_db(picture)],
         )
 
     @classmethod
@@ -103,6 +110,7 @@ class Evidence:
                 )
                 for band in document["mix"]["bands"]
             ],
+            curve_db=_curve_db(document["mix"]),
         )
 
 
@@ -115,3 +123,12 @@ def _low_band_correlation(bands: Any) -> float | None:
             weighted += power * correlation
             total += power
     return weighted / total if total > 0 else None
+
+
+def _curve_db(mix: Mapping[str, Any]) -> list[float] | None:
+    """Third octaves of a stored report; None in one that was made before they were kept."""
+    curve = mix.get("curve")
+    if not curve:
+        return None
+    levels: list[float] = curve["measured_db"][: pictured_frequencies_hz().size]
+    return levels

@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from analysis.mixing.evidence import Evidence
 from analysis.mixing.targets import GenreTarget
+from analysis.mixing.tonal_moves import TonalModel
 
 Category = Literal["tonal", "loudness", "dynamics", "stereo", "technical"]
 Severity = Literal["info", "advice", "warning"]
@@ -86,12 +90,36 @@ class BandVerdict:
 
 
 @dataclass(frozen=True)
+class CurveVerdict:
+    """A mix's third octaves beside the target's, all in dB relative to the whole, one value for
+    each of ``frequencies_hz``.
+
+    ``level_db`` is aligned to the target as the bands are; ``measured_db`` is the plain level.
+    Points above ``measured_up_to_hz`` are not judged: the target there is a model.
+    """
+
+    frequencies_hz: list[float]
+    level_db: list[float]
+    measured_db: list[float]
+    p10: list[float]
+    median: list[float]
+    p90: list[float]
+    measured_up_to_hz: float
+
+
+@dataclass(frozen=True)
 class Case:
-    """Everything that a check may look at."""
+    """Everything that a check may look at.
+
+    ``deviation_db`` (points,) is how the mix's curve differs from the target's middle, on the
+    points of ``tonal``, free of level; None where no curve was measured.
+    """
 
     evidence: Evidence
     bands: list[BandVerdict]
     target: GenreTarget
+    tonal: TonalModel
+    deviation_db: npt.NDArray[np.float64] | None
 
 
 class Check(ABC):

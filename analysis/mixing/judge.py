@@ -1,29 +1,40 @@
 """The mix engineer's judgement: all checks, then the rules that keep the advice sane.
 
 * Nothing inside the corridor is advised, and no move exceeds 3 dB.
-* Neighbouring bands are not pulled in opposite directions: the smaller move is dropped.
+* Neighbours are not pulled in opposite directions: the smaller move is dropped.
 * The advice as a whole leaves the loudness as it was: ``output_gain_db`` makes up for the moves.
 * At most seven findings, gravest first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from analysis.mixing import level_checks, stereo_checks, tonal
 from analysis.mixing.evidence import Evidence
-from analysis.mixing.findings import CHECKS, SEVERITY_RANK, BandVerdict, Case, Finding
-from analysis.mixing.targets import GenreTarget, Targets, aligned_levels_db
+from analysis.mixing.findings import (
+    CHECKS,
+    SEVERITY_RANK,
+    BandVerdict,
+    Case,
+    CurveVerdict,
+    Finding,
+)
+from analysis.mixing.targets import GenreTarget, Targets, aligned_levels_db, alignment_db
+from analysis.mixing.tonal_moves import level_free
+from analysis.sound.equaliser import SHELF_Q, Move, Shape, response_db
 from analysis.sound.spectrum import BandLevel
 
 if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
     from analysis.sound.measure import SoundMeasurements
 
 MOST_FINDINGS = 7
+_RATE = 44_100
 CHECK_MODULES = (tonal, level_checks, stereo_checks)
 """Modules whose import registers their checks."""
 
@@ -39,6 +50,7 @@ class MixReport:
     genre: str
     n_tracks: int
     bands: list[BandVerdict]
+    curve: CurveVerdict | None
     findings: list[Finding]
     output_gain_db: float
     targets_version: str
@@ -48,7 +60,7 @@ def judge(
     measurements: SoundMeasurements,
     *,
     genre: str,
-    band_levels: list[BandLevel],
+    picture: npt.NDArray[np.uint8],
     targets: Targets,
 ) -> MixReport:
     """Judge a measured mix against a genre.
@@ -56,31 +68,45 @@ def judge(
     Parameters
     ----------
     genre : a genre of *targets*; an unknown one is judged against all tracks together
-    band_levels : from :func:`analysis.sound.spectrum.band_levels_from_mel`, as the targets are
+    picture : mel picture (128, T) of the same sound, as the targets were measured on
     """
-    evidence = Evidence.of(measurements, band_levels=band_levels)
-    return judge_evidence(evidence, genre=genre, targets=targets)
+    evidence = Evidence.of(measurements, picture=picture)
+    return judge_evidence(evidence, target=targets.of(genre), targets=targets)
 
 
-def rejudge(document: Mapping[str, Any], *, genre: str, targets: Targets) -> dict[str, Any]:
-    """The ``mix`` part of a stored report, judged against another genre; plain data."""
+def rejudge(
+    document: Mapping[str, Any], *, genre: str | GenreTarget, targets: Targets
+) -> dict[str, Any]:
+    """The ``mix`` part of a stored report, judged against another genre, or against an own
+    target; plain data."""
     evidence = Evidence.from_document(document)
-    return asdict(judge_evidence(evidence, genre=genre, targets=targets))
+    target = targets.of(genre) if isinstance(genre, str) else genre
+    return asdict(judge_evidence(evidence, target=target, targets=targets))
 
 
-def judge_evidence(evidence: Evidence, *, genre: str, targets: Targets) -> MixReport:
-    """Run every registered check, then apply the rules of this module."""
-    target = targets.of(genre)
+def judge_evidence(evidence: Evidence, *, target: GenreTarget, targets: Targets) -> MixReport:
+    """Run every registered check, then apply the rules of this module.
+
+    ``targets`` say how finished tracks differ from each other.
+    """
     bands = band_verdicts(evidence.band_levels, target)
-    case = Case(evidence=evidence, bands=bands, target=target)
+    curve = None if evidence.curve_db is None else curve_verdict(evidence.curve_db, target)
+    case = Case(
+        evidence=evidence,
+        bands=bands,
+        target=target,
+        tonal=targets.tonal,
+        deviation_db=None if curve is None else deviation_db(curve, targets),
+    )
     found = [finding for check in CHECKS for finding in check.findings(case)]
-    kept = in_order(without_conflicts(found, [band.name for band in bands]))[:MOST_FINDINGS]
+    kept = in_order(found)[:MOST_FINDINGS]
     return MixReport(
         genre=target.genre,
         n_tracks=target.n_tracks,
         bands=bands,
+        curve=curve,
         findings=kept,
-        output_gain_db=output_gain_db(kept, bands),
+        output_gain_db=output_gain_db(kept, curve),
         targets_version=targets.version,
     )
 
@@ -105,24 +131,32 @@ def band_verdicts(levels: list[BandLevel], target: GenreTarget) -> list[BandVerd
     ]
 
 
-def without_conflicts(findings: list[Finding], band_names: list[str]) -> list[Finding]:
-    """Drop the smaller of two opposite moves in neighbouring bands: they would fight."""
-    moves = {
-        finding.id.removeprefix("tonal_"): finding
-        for finding in findings
-        if finding.category == "tonal" and finding.advice.gain_db
-    }
-    dropped: set[str] = set()
-    by_size = sorted(moves.values(), key=lambda finding: -abs(finding.amount_db or 0.0))
-    for finding in by_size:
-        if finding.id in dropped:
-            continue
-        at = band_names.index(finding.id.removeprefix("tonal_"))
-        for neighbour in (at - 1, at + 1):
-            other = moves.get(band_names[neighbour]) if 0 <= neighbour < len(band_names) else None
-            if other and other.id not in dropped and _gain(other) * _gain(finding) < 0:
-                dropped.add(other.id)
-    return [finding for finding in findings if finding.id not in dropped]
+def curve_verdict(levels_db: list[float], target: GenreTarget) -> CurveVerdict:
+    """A mix's third octaves (from :func:`analysis.sound.balance.third_octaves_db`) beside the
+    target's."""
+    known = target.curve
+    n = len(levels_db)
+    offset = alignment_db(levels_db, known.median_db[:n])
+    return CurveVerdict(
+        frequencies_hz=known.frequencies_hz,
+        level_db=[round(level - offset, 2) for level in levels_db],
+        measured_db=levels_db,
+        p10=known.p10_db,
+        median=known.median_db,
+        p90=known.p90_db,
+        measured_up_to_hz=known.measured_up_to_hz,
+    )
+
+
+def deviation_db(curve: CurveVerdict, targets: Targets) -> npt.NDArray[np.float64]:
+    """How a curve differs from its target's middle, (points,), free of level.
+
+    Raises ValueError if it was not measured on the points of the targets' tonal model.
+    """
+    n = targets.tonal.frequencies_hz.size
+    if len(curve.measured_db) != n:
+        raise ValueError(f"expected a curve of {n} points, got {len(curve.measured_db)}")
+    return level_free(np.array(curve.measured_db) - np.array(curve.median[:n]))
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
@@ -137,13 +171,22 @@ def in_order(findings: list[Finding]) -> list[Finding]:
     )
 
 
-def output_gain_db(findings: list[Finding], bands: list[BandVerdict]) -> float:
-    """Gain that keeps the total power when the findings' moves are applied band by band."""
-    gains = {finding.id.removeprefix("tonal_"): _gain(finding) for finding in findings}
-    power = np.array([10.0 ** (band.measured_db / 10.0) for band in bands])
-    factor = np.array([10.0 ** (gains.get(band.name, 0.0) / 10.0) for band in bands])
+def output_gain_db(findings: list[Finding], curve: CurveVerdict | None) -> float:
+    """Gain that keeps the total power when the findings' moves are applied."""
+    moves = moves_of_findings(findings)
+    if curve is None or not moves:
+        return 0.0
+    levels = np.array(curve.measured_db)
+    hertz = np.array(curve.frequencies_hz[: levels.size])
+    power = 10.0 ** (levels / 10.0)
+    factor = 10.0 ** (response_db(moves, hertz, _RATE) / 10.0)
     return round(-10.0 * float(np.log10((power * factor).sum() / power.sum())), 2) + 0.0
 
 
-def _gain(finding: Finding) -> float:
-    return finding.advice.gain_db or 0.0
+def moves_of_findings(findings: Sequence[Finding]) -> list[Move]:
+    """The equaliser that the findings advise."""
+    return [
+        Move(cast(Shape, advice.type), advice.freq_hz or 0.0, advice.gain_db, advice.q or SHELF_Q)
+        for advice in (finding.advice for finding in findings)
+        if advice.type is not None and advice.gain_db
+    ]

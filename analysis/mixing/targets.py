@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.mixing.tonal_moves import Reach, TonalModel
 from analysis.sound.spectrum import BandLevel
 
 TARGETS_FILE = Path(__file__).with_name("targets.json")
@@ -59,20 +60,34 @@ class Curve:
 
 @dataclass(frozen=True)
 class GenreTarget:
-    """Tonal balance of one genre, from ``n_tracks`` tracks."""
+    """Tonal balance to judge a mix against, from ``n_tracks`` tracks: that of a genre, or one of
+    an artist's own (``is_own``; see :mod:`analysis.mixing.own_targets`).
+
+    ``moves`` is the corridor of each equaliser move.
+    """
 
     genre: str
     n_tracks: int
     bands: list[Corridor]
     curve: Curve
+    moves: Reach
+    is_own: bool = False
+
+    @property
+    def tracks_in_words(self) -> str:
+        """``finished rock tracks``, ``finished tracks`` or ``the tracks of “Night”``."""
+        if self.is_own:
+            return f"the tracks of “{self.genre}”"
+        return "finished tracks" if self.genre == ANY_GENRE else f"finished {self.genre} tracks"
 
 
 @dataclass(frozen=True)
 class Targets:
-    """All genres, and where the figures come from."""
+    """All genres, how finished tracks of a genre differ, and where the figures come from."""
 
     version: str
     provenance: dict[str, Any]
+    tonal: TonalModel
     genres: dict[str, GenreTarget]
 
     def find(self, genre: str) -> GenreTarget | None:
@@ -94,13 +109,18 @@ def targets_file() -> Path:
 
 
 def load_targets(path: Path | None = None) -> Targets:
-    """The measured targets that serve, or those of a file."""
+    """The measured targets that serve, or those of a file.
+
+    Raises ValueError for a file that an earlier version measured.
+    """
     return _load(path or targets_file())
 
 
 @cache
 def _load(path: Path) -> Targets:
     document = json.loads(path.read_text(encoding="utf-8"))
+    if "tonal" not in document:
+        raise ValueError(f"{path} lacks the equaliser moves: run manage.py measure_targets again")
     genres = {}
     for name, entry in document["genres"].items():
         genres[name] = GenreTarget(
@@ -108,8 +128,14 @@ def _load(path: Path) -> Targets:
             n_tracks=entry["n_tracks"],
             bands=[Corridor(**band) for band in entry["bands"]],
             curve=Curve(**entry["curve"]),
+            moves=Reach(**entry["moves"]),
         )
-    return Targets(version=document["version"], provenance=document["provenance"], genres=genres)
+    return Targets(
+        version=document["version"],
+        provenance=document["provenance"],
+        tonal=TonalModel(document["tonal"]["frequencies_hz"], document["tonal"]["covariance_db2"]),
+        genres=genres,
+    )
 
 
 def alignment_db(levels_db: list[float], medians_db: list[float]) -> float:

@@ -1,15 +1,17 @@
-"""Checks of the seven bands against the genre's corridor."""
+"""The check of the tonal balance: which equaliser moves explain how a mix leaves its target."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
+
+import numpy as np
 
 from analysis.mixing.findings import (
     LARGEST_MOVE_DB,
     Advice,
-    BandVerdict,
     Case,
     Category,
     Check,
@@ -17,12 +19,20 @@ from analysis.mixing.findings import (
     Where,
     register,
 )
+from analysis.mixing.tonal_moves import Deviation, Reach, TonalModel
+from analysis.sound import mel
+from analysis.sound.equaliser import Move
+from analysis.sound.spectrum import BANDS
 
 SMALLEST_WORTH_DB = 1.0
 """Nearer than this to the corridor, nothing is said: the corridor's edge is not that sharp."""
 
-ADVICE_DB = 2.0
-WARNING_DB = 5.0
+ADVICE_DB = 1.5
+WARNING_DB = 3.5
+INSIDE_DB = 0.5
+"""So much further than to its edge a move aims, so that the mix ends inside the corridor."""
+
+NEIGHBOUR_OCTAVES = 1.1
 
 
 @dataclass(frozen=True)
@@ -73,105 +83,130 @@ WORDS: dict[str, BandWords] = {
 }
 
 
-class BandCheck(Check):
-    """One band outside the corridor."""
+@register
+class TonalCheck(Check):
+    """Where the tonal balance leaves the target, as the equaliser moves that explain it."""
 
+    id = "tonal"
     category: ClassVar[Category] = "tonal"
-    band: ClassVar[str]
-    shape: ClassVar[str] = "bell"
 
     def findings(self, case: Case) -> Iterator[Finding]:
-        verdict = next(band for band in case.bands if band.name == self.band)
-        outside = verdict.outside_db
-        size = abs(outside)
-        if size < SMALLEST_WORTH_DB:
+        if case.deviation_db is None:
             return
-        words = WORDS[self.band]
-        high = outside > 0
-        gain = round(max(-LARGEST_MOVE_DB, min(LARGEST_MOVE_DB, -outside)), 1)
-        genre = "finished tracks" if case.target.genre == "any" else f"{case.target.genre} tracks"
-        yield self.found(
+        moves = case.tonal.explain(
+            case.deviation_db, case.target.moves, smallest_db=SMALLEST_WORTH_DB
+        )
+        taken: Counter[str] = Counter()
+        for found in without_conflicts(moves):
+            band = band_of(found.move)
+            taken[band] += 1
+            suffix = f"_{taken[band]}" if taken[band] > 1 else ""
+            yield self._finding(case, found, id=f"tonal_{band}{suffix}")
+
+    def _finding(self, case: Case, found: Deviation, *, id: str) -> Finding:
+        words = WORDS[band_of(found.move)]
+        high = found.outside_db > 0
+        size = abs(found.outside_db)
+        finding = self.found(
             severity="warning" if size >= WARNING_DB else "advice" if size >= ADVICE_DB else "info",
-            title=f"{words.label} {'louder' if high else 'quieter'} than usual",
+            title=_title(found),
             explanation=(
-                f"{words.too_much if high else words.too_little} Nine in ten {genre} stay "
-                f"{'below' if high else 'above'} this level; yours is {size:.1f} dB beyond."
+                f"{words.too_much if high else words.too_little} Against the rest of its spectrum "
+                f"it is {abs(found.size_db):.1f} dB {'above' if high else 'below'} the middle of "
+                f"{case.target.tracks_in_words}; nine in ten of them stay {size:.1f} dB nearer."
             ),
-            where=Where(low_hz=verdict.low_hz, high_hz=verdict.high_hz),
-            amount_db=outside,
-            confidence=_confidence(verdict, n_tracks=case.target.n_tracks),
+            where=_where(found.move),
+            amount_db=found.outside_db,
+            confidence=_confidence(case.target.moves, case.tonal, found, case.target.n_tracks),
             importance=size,
-            advice=self._advice(verdict, gain=gain),
+            advice=_advice(found),
         )
+        return replace(finding, id=id)
 
-    def _advice(self, verdict: BandVerdict, *, gain: float) -> Advice:
-        low, high = verdict.low_hz, verdict.high_hz
-        if self.shape == "low_shelf":
-            freq, q = high, 0.7
-        elif self.shape == "high_shelf":
-            freq, q = 1.33 * low, 0.7
-        else:
-            freq, q = (low * high) ** 0.5, (high / low) ** 0.5 / (high / low - 1.0)
-        shape = self.shape.replace("_", " ")
-        word = "Cut" if gain < 0 else "Boost"
-        return Advice(
-            text=(
-                f"{word} {abs(gain):.1f} dB with a {shape} near {freq:,.0f} Hz, best on the "
-                "tracks that cause it, and compare at equal loudness."
-            ),
-            type=self.shape,
-            freq_hz=round(freq, 1),
-            q=round(q, 2),
-            gain_db=gain,
+
+def without_conflicts(found: Sequence[Deviation]) -> list[Deviation]:
+    """Drop the smaller of two opposite moves less than an octave apart: they would fight."""
+    kept: list[Deviation] = []
+    for one in sorted(found, key=lambda deviation: -abs(deviation.outside_db)):
+        opposed = any(
+            one.outside_db * other.outside_db < 0
+            and abs(np.log2(one.move.freq_hz / other.move.freq_hz)) < NEIGHBOUR_OCTAVES
+            for other in kept
         )
+        if not opposed:
+            kept.append(one)
+    return kept
 
 
-def _confidence(verdict: BandVerdict, *, n_tracks: int) -> float:
+def band_of(move: Move) -> str:
+    """Name of the band that a move's centre lies in; a shelf's is beyond its corner."""
+    beyond = {"bell": 1.0, "low_shelf": 2.0**-0.5, "high_shelf": 2.0**0.5}[move.type]
+    at_hz = move.freq_hz * beyond
+    return next((name for name, _, high_hz in BANDS if at_hz < high_hz), BANDS[-1][0])
+
+
+def _title(found: Deviation) -> str:
+    hertz = _hertz(found.move.freq_hz)
+    high = found.outside_db > 0
+    if found.move.type == "low_shelf":
+        return f"{'A lot' if high else 'Little'} below {hertz}"
+    if found.move.type == "high_shelf":
+        return f"{'A lot' if high else 'Little'} above {hertz}"
+    return f"{'Build-up' if high else 'Hollow'} around {hertz}"
+
+
+def _where(move: Move) -> Where:
+    if move.type == "low_shelf":
+        return Where(low_hz=20.0, high_hz=round(move.freq_hz, 1))
+    if move.type == "high_shelf":
+        return Where(low_hz=round(move.freq_hz, 1), high_hz=mel.SAMPLE_RATE / 2)
+    return Where(
+        low_hz=round(move.freq_hz * 2.0**-0.5, 1), high_hz=round(move.freq_hz * 2.0**0.5, 1)
+    )
+
+
+def advised_gain_db(found: Deviation) -> float:
+    """Back to a little inside the corridor, never further than the largest move."""
+    size = min(LARGEST_MOVE_DB, abs(found.outside_db) + INSIDE_DB)
+    return round(-float(np.sign(found.outside_db)) * size, 1)
+
+
+def _advice(found: Deviation) -> Advice:
+    gain = advised_gain_db(found)
+    move = found.move
+    shape = move.type.replace("_", " ")
+    place = "at" if move.type == "bell" else "from"
+    width = f", Q {move.q:.1f}" if move.type == "bell" else ""
+    rest = abs(found.outside_db) + INSIDE_DB - LARGEST_MOVE_DB
+    more = (
+        " That is as far as one move should go: listen before you go further." if rest > 0 else ""
+    )
+    return Advice(
+        text=(
+            f"{'Cut' if gain < 0 else 'Boost'} {abs(gain):.1f} dB with a {shape} {place} "
+            f"{_hertz(move.freq_hz)}{width}, best on the tracks that cause it, and compare at "
+            f"equal loudness.{more}"
+        ),
+        type=move.type,
+        freq_hz=round(move.freq_hz, 1),
+        q=round(move.q, 2),
+        gain_db=gain,
+    )
+
+
+def _hertz(frequency_hz: float) -> str:
+    """A frequency as people say it: two digits.
+
+    >>> _hertz(317.5), _hertz(1016), _hertz(6451)
+    ('320 Hz', '1 kHz', '6.5 kHz')
+    """
+    digits = 1 - int(np.floor(np.log10(frequency_hz)))
+    rounded = round(frequency_hz, digits)
+    return f"{rounded / 1000:g} kHz" if rounded >= 1000 else f"{rounded:.0f} Hz"
+
+
+def _confidence(reach: Reach, model: TonalModel, found: Deviation, n_tracks: int) -> float:
     """Far outside a narrow corridor measured on many tracks is certain."""
-    width = max(1.0, verdict.p90 - verdict.p10)
-    distance = abs(verdict.outside_db) / width
-    return min(0.95, (0.5 + distance) * n_tracks / (n_tracks + 10.0))
-
-
-@register
-class SubCheck(BandCheck):
-    id = "tonal_sub"
-    band = "sub"
-    shape = "low_shelf"
-
-
-@register
-class BassCheck(BandCheck):
-    id = "tonal_bass"
-    band = "bass"
-
-
-@register
-class LowMidsCheck(BandCheck):
-    id = "tonal_low_mids"
-    band = "low_mids"
-
-
-@register
-class MidsCheck(BandCheck):
-    id = "tonal_mids"
-    band = "mids"
-
-
-@register
-class HighMidsCheck(BandCheck):
-    id = "tonal_high_mids"
-    band = "high_mids"
-
-
-@register
-class PresenceCheck(BandCheck):
-    id = "tonal_presence"
-    band = "presence"
-
-
-@register
-class BrillianceCheck(BandCheck):
-    id = "tonal_brilliance"
-    band = "brilliance"
-    shape = "high_shelf"
+    at = model.moves.index(found.move)
+    width = max(1.0, reach.p90_db[at] - reach.p10_db[at])
+    return min(0.95, (0.5 + abs(found.outside_db) / width) * n_tracks / (n_tracks + 10.0))

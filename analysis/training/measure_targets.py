@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.mixing.targets import ANY_GENRE, TARGETS_FILE, alignment_db
+from analysis.mixing.targets import ANY_GENRE, TARGETS_FILE, alignment_db, load_targets
+from analysis.mixing.tonal_moves import TonalModel, level_free
 from analysis.sound import mel
-from analysis.sound.spectrum import (
-    BANDS,
-    band_levels_from_mel,
-    mel_band_edges_hz,
-    mel_band_power,
+from analysis.sound.balance import (
+    curve_frequencies_hz,
+    pictured_frequencies_hz,
+    third_octaves_db,
 )
+from analysis.sound.spectrum import BANDS, band_levels_from_mel
 from analysis.training.datasets import holds_pictures
 from analysis.training.labelled_files import genre_names
 from analysis.training.picture_cache import PictureCache
@@ -27,10 +29,16 @@ from analysis.training.sound_corpus import labelled_files, read_tracks
 
 log = logging.getLogger(__name__)
 
-VERSION = "gtzan-mel-1"
+VERSION = "gtzan-mel-2"
 CORPUS = "GTZAN, fault-filtered train and valid lists, as mel pictures"
-LOWEST_CURVE_HZ = 40.0
 _PERCENTILES = (10.0, 50.0, 90.0)
+_TRACKS_WORTH_ALL = 64
+"""A genre's own percentiles of a move count as much as those of all genres from so many tracks."""
+
+_TRACKS_WORTH_SHIPPED = 200
+"""A small collection's covariance is mixed with the shipped one, which counts as so many tracks."""
+
+_NUMBERS = re.compile(r"\[([-\d.,\s]+)\]")
 
 Array = npt.NDArray[np.float64]
 
@@ -58,17 +66,37 @@ def measure_targets(
             levels.setdefault(name, []).append(bands)
             curves.setdefault(name, []).append(curve)
     of_sound = not holds_pictures(data)
+    model = _tonal_model(curves)
+    reaches = _reaches(model, curves)
     document = {
-        "version": f"{data.stem}-sound-1" if of_sound else VERSION,
+        "version": f"{data.stem}-sound-2" if of_sound else VERSION,
         "provenance": _provenance(
             len(levels[ANY_GENRE]), f"{data.stem}, sound files" if of_sound else CORPUS
         ),
+        "tonal": {
+            "frequencies_hz": [round(float(hz), 1) for hz in model.frequencies_hz],
+            "covariance_db2": [[round(float(v), 3) for v in row] for row in model.covariance],
+        },
         "genres": {
-            name: _genre(np.array(levels[name]), np.array(curves[name])) for name in sorted(levels)
+            name: {
+                **_genre(np.array(levels[name]), np.array(curves[name])),
+                "moves": {
+                    side: [round(float(db), 2) for db in reaches[name][number]]
+                    for number, side in enumerate(("p10_db", "p90_db"))
+                },
+            }
+            for name in sorted(levels)
         },
     }
-    out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    out.write_text(_readable(document) + "\n", encoding="utf-8")
     return document
+
+
+def _readable(document: dict[str, Any]) -> str:
+    """JSON of one entry a line, lists of numbers on one line each."""
+    return _NUMBERS.sub(
+        lambda found: "[" + " ".join(found[1].split()) + "]", json.dumps(document, indent=1)
+    )
 
 
 def _labelled_pictures(data: Path, cache: Path) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
@@ -89,31 +117,15 @@ def _labelled_pictures(data: Path, cache: Path) -> Iterator[tuple[str, npt.NDArr
                 yield genre_of[str(track_id)], picture
 
 
-def curve_frequencies_hz() -> Array:
-    """Third-octave centres from 40 Hz to 20 kHz; those above 9.8 kHz exceed the pictures."""
-    count = int(np.log2(20_000.0 / LOWEST_CURVE_HZ) * 3) + 1
-    return LOWEST_CURVE_HZ * 2.0 ** (np.arange(count) / 3)
-
-
-def third_octaves_db(picture: npt.NDArray[np.uint8]) -> Array:
-    """Third-octave levels of a mel picture in dB relative to the whole, shape (points,).
-
-    Points whose band exceeds the picture's 11,025 Hz continue with Elowsson & Friberg's slope.
-    """
-    power = mel_band_power(picture)
-    edges = mel_band_edges_hz()
-    sums = np.concatenate([[0.0], np.cumsum(power)])
+def continued_db(measured: Array) -> Array:
+    """A curve (24,) continued to 20 kHz with the mean slope of Elowsson & Friberg, (points,)."""
     centres = curve_frequencies_hz()
-    measured = centres[centres * 2.0 ** (1 / 6) <= mel.SAMPLE_RATE / 2]
-    low = np.interp(measured * 2.0 ** (-1 / 6), edges, sums)
-    high = np.interp(measured * 2.0 ** (1 / 6), edges, sums)
-    levels = 10.0 * np.log10(np.maximum((high - low) / sums[-1], 1e-10))
     beyond = []
-    level = float(levels[-1])
+    level = float(measured[-1])
     for at_hz in centres[measured.size :]:
         level += popular_music_slope_db_per_octave(float(at_hz) * 2.0 ** (-1 / 6)) / 3
         beyond.append(level)
-    return np.concatenate([levels, beyond])
+    return np.concatenate([measured, beyond])
 
 
 def popular_music_slope_db_per_octave(frequency_hz: float) -> float:
@@ -130,13 +142,52 @@ def _genres(table: Path) -> dict[str, str]:
         return {row["id"]: row["genre"] for row in csv.DictReader(file)}
 
 
+def _deviations(curves: dict[str, list[Array]]) -> dict[str, Array]:
+    """Curves less their genre's median, free of level: (tracks, 24) for each name."""
+    return {
+        name: level_free(np.array(rows) - np.median(np.array(rows), axis=0))
+        for name, rows in curves.items()
+    }
+
+
+def _tonal_model(curves: dict[str, list[Array]]) -> TonalModel:
+    """Covariance of finished tracks within their genres."""
+    within = np.concatenate(
+        [rows for name, rows in _deviations(curves).items() if name != ANY_GENRE]
+    )
+    covariance = within.T @ within / len(within)
+    if len(within) < _TRACKS_WORTH_SHIPPED:
+        shipped = load_targets(TARGETS_FILE).tonal.covariance
+        share = len(within) / (len(within) + _TRACKS_WORTH_SHIPPED)
+        covariance = share * covariance + (1.0 - share) * shipped
+    # As they are written, so that the corridors below belong to what a reader of the file gets.
+    return TonalModel(np.round(pictured_frequencies_hz(), 1), np.round(covariance, 3))
+
+
+def _reaches(model: TonalModel, curves: dict[str, list[Array]]) -> dict[str, Array]:
+    """10th and 90th percentile of each move among the tracks of each name, shape (2, moves).
+
+    A genre's own count the more, the more tracks it has; the rest is that of all tracks within
+    their genres.
+    """
+    sizes = {name: model.sizes_db(rows) for name, rows in _deviations(curves).items()}
+    within = np.concatenate([rows for name, rows in sizes.items() if name != ANY_GENRE])
+    common = np.percentile(within, (10.0, 90.0), axis=0)
+    reaches = {}
+    for name, rows in sizes.items():
+        share = len(rows) / (len(rows) + _TRACKS_WORTH_ALL)
+        own = np.percentile(rows, (10.0, 90.0), axis=0)
+        reaches[name] = own if name == ANY_GENRE else share * own + (1.0 - share) * common
+    return reaches
+
+
 def _genre(levels: Array, curves: Array) -> dict[str, Any]:
     """Corridors and curve of one genre from (tracks, 7) levels and (tracks, points) curves."""
     medians = np.median(levels, axis=0)
     offsets = np.array([alignment_db(list(row), list(medians)) for row in levels])
     low, middle, high = np.percentile(levels - offsets[:, None], _PERCENTILES, axis=0)
-    curve_low, curve_middle, curve_high = np.percentile(
-        curves - offsets[:, None], _PERCENTILES, axis=0
+    curve_low, curve_middle, curve_high = (
+        continued_db(row) for row in np.percentile(curves - offsets[:, None], _PERCENTILES, axis=0)
     )
     nyquist = mel.SAMPLE_RATE / 2
     return {
@@ -172,6 +223,9 @@ def _provenance(n_tracks: int, corpus: str) -> dict[str, Any]:
         ),
         "bands": "dB relative to 20 Hz to 11,025 Hz; each track aligned to its genre's median "
         "by the median difference of its seven bands; percentiles 10, 50, 90 over tracks",
+        "moves": "size in dB of each equaliser move of analysis.mixing.tonal_moves that best "
+        "explains how a track differs from its genre's median curve; percentiles 10 and 90 over "
+        f"tracks, a genre's own weighted n / (n + {_TRACKS_WORTH_ALL}) against those of all",
         "ends_at_hz": mel.SAMPLE_RATE / 2,
         "brilliance": "measured from 6,000 to 11,025 Hz only",
         "above": "curve points above the pictures' end continue with the mean slope of "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import numpy.typing as npt
 import scipy.signal
 
 from analysis.mixing import MixReport, judge, load_targets
+from analysis.mixing.evidence import Evidence
+from analysis.mixing.judge import judge_evidence
+from analysis.mixing.targets import GenreTarget
 from analysis.sound.decode import stream
 from analysis.sound.measure import SoundMeasurements, measure
 from analysis.sound.mel import log_mel
-from analysis.sound.spectrum import band_levels_from_mel
-from tests.analysis.sound.demo_truth import demo_tracks
+from tests.analysis.sound.demo_truth import demo_tracks, measured
 from tests.analysis.sound.signals import write
 
 Array = npt.NDArray[np.float32]
@@ -29,14 +33,35 @@ def music(number: int) -> Array:
 
 
 def judged(measured: SoundMeasurements, *, genre: str = "any") -> MixReport:
-    levels = band_levels_from_mel(log_mel(measured.mono_22k))
-    return judge(measured, genre=genre, band_levels=levels, targets=load_targets())
+    picture = log_mel(measured.mono_22k)
+    return judge(measured, genre=genre, picture=picture, targets=load_targets())
 
 
-def judged_sound(folder: Path, sound: Array, *, genre: str = "any") -> MixReport:
+def judged_sound(
+    folder: Path, sound: Array, *, genre: str = "any", target: GenreTarget | None = None
+) -> MixReport:
     """Report on a signal (channels, n) at 48 kHz."""
     path = write(folder / "mix.wav", sound, rate=RATE, subtype="FLOAT")
-    return judged(measure(path), genre=genre)
+    heard = measure(path)
+    if target is None:
+        return judged(heard, genre=genre)
+    evidence = Evidence.of(heard, picture=log_mel(heard.mono_22k))
+    return judge_evidence(evidence, target=target, targets=load_targets())
+
+
+def stored(number: int, *, genre: str) -> dict:
+    """The parts of a stored report that judging again reads."""
+    sound = measured(demo_tracks()[number].path)
+    loudness = asdict(sound.loudness)
+    loudness["peak_to_loudness_lu"] = loudness.pop("plr_lu")
+    document = {
+        "file": asdict(sound.info),
+        "loudness": {**loudness, **asdict(sound.levels)},
+        "stereo": asdict(sound.stereo),
+        "spectrum": asdict(sound.spectrum),
+        "mix": asdict(judged(sound, genre=genre)),
+    }
+    return json.loads(json.dumps(document))
 
 
 def bell(sound: Array, *, hz: float, q: float, gain_db: float) -> Array:

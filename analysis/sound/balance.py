@@ -1,0 +1,44 @@
+"""The tonal balance of a mel picture in third octaves: a mix's curve, comparable with a corpus's.
+
+Pictures end at 11,025 Hz, and so do these curves. Below 100 Hz mel filters stand further apart than
+third octaves, so that neighbouring points there share what they were measured from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.sound import mel
+from analysis.sound.spectrum import mel_band_edges_hz, mel_band_power
+
+LOWEST_HZ = 40.0
+HIGHEST_HZ = 20_000.0
+POINTS_PER_OCTAVE = 3
+_HALF_BAND = 2.0 ** (0.5 / POINTS_PER_OCTAVE)
+
+Array = npt.NDArray[np.float64]
+
+
+def curve_frequencies_hz() -> Array:
+    """Third-octave centres from 40 Hz to 20 kHz; those above 9.8 kHz exceed mel pictures."""
+    count = int(np.log2(HIGHEST_HZ / LOWEST_HZ) * POINTS_PER_OCTAVE) + 1
+    return LOWEST_HZ * 2.0 ** (np.arange(count) / POINTS_PER_OCTAVE)
+
+
+def pictured_frequencies_hz() -> Array:
+    """Those of :func:`curve_frequencies_hz` whose whole band lies within a mel picture."""
+    centres = curve_frequencies_hz()
+    return centres[centres * _HALF_BAND <= mel.SAMPLE_RATE / 2]
+
+
+def third_octaves_db(picture: npt.NDArray[np.uint8]) -> Array:
+    """Level of each of :func:`pictured_frequencies_hz` in a picture (128, T), in dB relative to
+    the whole, shape (points,)."""
+    power = mel_band_power(picture)
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    edges = mel_band_edges_hz()
+    centres = pictured_frequencies_hz()
+    low = np.interp(centres / _HALF_BAND, edges, sums)
+    high = np.interp(centres * _HALF_BAND, edges, sums)
+    return 10.0 * np.log10(np.maximum((high - low) / max(sums[-1], 1e-30), 1e-10))
