@@ -6,9 +6,10 @@ registered checks over the evidence; a new check needs no other change than its 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ Severity = Literal["info", "advice", "warning"]
 
 SEVERITY_RANK: dict[str, int] = {"warning": 2, "advice": 1, "info": 0}
 LARGEST_MOVE_DB = 3.0
+_HYPHEN_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -149,14 +151,19 @@ class Check(ABC):
             id=self.id,
             category=self.category,
             severity=severity,
-            title=title,
-            explanation=explanation,
+            title=_with_minus_signs(title),
+            explanation=_with_minus_signs(explanation),
             where=where or Where(),
             amount_db=None if amount_db is None else round(amount_db, 2),
             confidence=round(confidence, 2),
-            advice=advice,
+            advice=replace(advice, text=_with_minus_signs(advice.text)),
             importance=round(importance, 3),
         )
+
+
+def _with_minus_signs(text: str) -> str:
+    """Negative numbers with a true minus sign, as everywhere on the pages."""
+    return _HYPHEN_MINUS.sub("−", text)
 
 
 CHECKS: list[Check] = []
