@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from analysis import pictures
 from analysis.neural.attention import attention, regions
@@ -14,7 +16,6 @@ from analysis.neural.explain import sentence
 from analysis.neural.stem_attention import stem_attention
 from analysis.neural.verdict import is_decided, is_familiar
 from analysis.sound.measure import SoundMeasurements
-from analysis.stems import read_stems
 
 
 def genre_part(
@@ -57,13 +58,14 @@ def heat_pictures(heard: HeardTrack) -> dict[str, bytes]:
     }
 
 
-def stems_part(ears: Ears, measured: SoundMeasurements, folder: Path) -> dict[str, Any]:
-    """``genre.stems``: the model's answer with each of the folder's stems switched off.
+def stems_part(
+    ears: Ears, measured: SoundMeasurements, stems: Mapping[str, npt.NDArray[np.float32]]
+) -> dict[str, Any]:
+    """``genre.stems``: the model's answer with each of the stems switched off.
 
-    Raises ValueError, in words for people, if they cannot be used or are not of this mix.
+    Raises ValueError, in words for people, if they are not of this mix.
     """
-    mix = measured.mono_22k
-    found = stem_attention(ears, mix, read_stems(folder, n_samples=mix.size))
+    found = stem_attention(ears, measured.mono_22k, stems)
     part: dict[str, Any] = _rounded(asdict(found))
     return part
 

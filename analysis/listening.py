@@ -22,6 +22,7 @@ from analysis.neural.weights import find
 from analysis.sound.measure import SoundMeasurements, measure
 from analysis.sound.mel import log_mel
 from analysis.sound.sections import sections
+from analysis.stems import read_stems
 from analysis.versions import MEASUREMENTS_VERSION
 
 Progress = Callable[[float, str], None]
@@ -57,7 +58,8 @@ def listen(
     ----------
     target_genre : genre whose balance the mix is judged against; default is the predicted one, or
         all genres together ("any") where the prediction is not sure
-    stems : folder with stems of the same mix (see :mod:`analysis.stems`), for ``genre.stems``
+    stems : folder with stems of the same mix (see :mod:`analysis.stems`), for ``genre.stems`` and
+        to say in which of them a finding lies
     progress : called with a fraction 0..1 and a short message
 
     Raises
@@ -85,20 +87,21 @@ def listen(
     with _timed(clock, "network"):
         heard = load_ears().hear(mel)
     tell(0.92, "Judging the mix")
+    parts = None if stems is None else read_stems(stems, n_samples=measured.mono_22k.size)
     with _timed(clock, "mix"):
         # A mix of no clear genre is judged against all of them together.
         genre = target_genre or (heard.label if _is_decided(heard) else ANY_GENRE)
-        mix = judge(measured, genre=genre, picture=mel, targets=targets)
+        mix = judge(measured, genre=genre, picture=mel, targets=targets, stems=parts)
     with _timed(clock, "pictures"):
         drawn = {
             "spectrogram.png": pictures.spectrogram_png(mel),
             **heat_pictures(heard),
         }
         part = genre_part(heard, sections(mel), duration_s=measured.info.duration_s)
-    if stems is not None:
+    if parts is not None:
         tell(0.95, "Switching stems off")
         with _timed(clock, "stems"):
-            part["stems"] = stems_part(load_ears(), measured, stems)
+            part["stems"] = stems_part(load_ears(), measured, parts)
     document = _document(measured, heard, part, asdict(mix))
     tell(1.0, "Done")
     return Listening(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from analysis.sound.balance import pictured_frequencies_hz, third_octaves_db
+from analysis.sound.balance import pictured_frequencies_hz, stem_levels_db, third_octaves_db
 from analysis.sound.spectrum import BandLevel, band_levels_from_mel
 
 if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
@@ -43,11 +43,19 @@ class Evidence:
     low_band_correlation: float | None
     band_levels: list[BandLevel]
     curve_db: list[float] | None
+    stems_db: dict[str, list[float]] | None
 
     @classmethod
-    def of(cls, measured: SoundMeasurements, *, picture: npt.NDArray[np.uint8]) -> Self:
+    def of(
+        cls,
+        measured: SoundMeasurements,
+        *,
+        picture: npt.NDArray[np.uint8],
+        stems: Mapping[str, npt.NDArray[np.float32]] | None = None,
+    ) -> Self:
         """Evidence from fresh measurements; the tonal balance comes from the mel picture (128, T)
-        of the same sound, as that of the targets does."""
+        of the same sound, as that of the targets does. ``stems`` are as for
+        :func:`analysis.sound.balance.stem_levels_db`."""
         levels, stereo, loudness = measured.levels, measured.stereo, measured.loudness
         return cls(
             duration_s=measured.info.duration_s,
@@ -71,6 +79,7 @@ class Evidence:
             ),
             band_levels=band_levels_from_mel(picture),
             curve_db=[round(float(level), 2) for level in third_octaves_db(picture)],
+            stems_db=stem_levels_db(stems) if stems else None,
         )
 
     @classmethod
@@ -111,6 +120,7 @@ class Evidence:
                 for band in document["mix"]["bands"]
             ],
             curve_db=_curve_db(document["mix"]),
+            stems_db=document["mix"].get("stems_db"),
         )
 
 

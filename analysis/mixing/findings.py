@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -52,11 +52,20 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class StemShare:
+    """A stem's share (0..1) of the power where a finding lies."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing worth knowing about a mix.
 
     ``amount_db`` is how far the measurement lies outside what is usual, None where decibels do
     not apply. ``confidence`` is 0..1. ``importance`` orders findings of the same severity.
+    ``stems`` say whose sound it is, the largest first, where stems were at hand.
     """
 
     id: str
@@ -69,6 +78,7 @@ class Finding:
     confidence: float
     advice: Advice
     importance: float
+    stems: list[StemShare] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

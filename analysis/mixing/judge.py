@@ -44,7 +44,8 @@ class MixReport:
     """Judgement of one mix against one genre.
 
     ``output_gain_db`` is the change of level that keeps the loudness when all equaliser moves of
-    the findings are applied. ``targets_version`` names the measured corridors.
+    the findings are applied. ``stems_db`` are third octaves of each stem relative to all of them,
+    None where none were at hand. ``targets_version`` names the measured corridors.
     """
 
     genre: str
@@ -53,6 +54,7 @@ class MixReport:
     curve: CurveVerdict | None
     findings: list[Finding]
     output_gain_db: float
+    stems_db: dict[str, list[float]] | None
     targets_version: str
 
 
@@ -62,6 +64,7 @@ def judge(
     genre: str,
     picture: npt.NDArray[np.uint8],
     targets: Targets,
+    stems: Mapping[str, npt.NDArray[np.float32]] | None = None,
 ) -> MixReport:
     """Judge a measured mix against a genre.
 
@@ -69,8 +72,10 @@ def judge(
     ----------
     genre : a genre of *targets*; an unknown one is judged against all tracks together
     picture : mel picture (128, T) of the same sound, as the targets were measured on
+    stems : mono at 22,050 Hz by name, of the mix's length and level; findings then say which of
+        them hold what stands out
     """
-    evidence = Evidence.of(measurements, picture=picture)
+    evidence = Evidence.of(measurements, picture=picture, stems=stems)
     return judge_evidence(evidence, target=targets.of(genre), targets=targets)
 
 
@@ -107,6 +112,7 @@ def judge_evidence(evidence: Evidence, *, target: GenreTarget, targets: Targets)
         curve=curve,
         findings=kept,
         output_gain_db=output_gain_db(kept, curve),
+        stems_db=evidence.stems_db,
         targets_version=targets.version,
     )
 

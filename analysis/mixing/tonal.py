@@ -16,6 +16,7 @@ from analysis.mixing.findings import (
     Category,
     Check,
     Finding,
+    StemShare,
     Where,
     register,
 )
@@ -33,6 +34,8 @@ INSIDE_DB = 0.5
 """So much further than to its edge a move aims, so that the mix ends inside the corridor."""
 
 NEIGHBOUR_OCTAVES = 1.1
+LEAST_SHARE = 0.5
+"""From this share on a stem is named as the place of a finding."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,33 @@ class TonalCheck(Check):
             importance=size,
             advice=_advice(found),
         )
-        return replace(finding, id=id)
+        stems = stem_shares(case, finding.where)
+        if stems:
+            finding = replace(finding, explanation=f"{finding.explanation} {_whose(stems)}")
+        return replace(finding, id=id, stems=stems)
+
+
+def stem_shares(case: Case, where: Where) -> list[StemShare]:
+    """Shares of the stems in the power of a range of frequencies, the largest first."""
+    levels = case.evidence.stems_db
+    if not levels or where.low_hz is None or where.high_hz is None:
+        return []
+    hertz = case.tonal.frequencies_hz
+    inside = (hertz >= where.low_hz) & (hertz <= where.high_hz)
+    powers = {
+        name: float((10.0 ** (np.array(rows)[inside] / 10.0)).sum())
+        for name, rows in levels.items()
+    }
+    whole = max(sum(powers.values()), 1e-30)
+    shares = [StemShare(name, round(power / whole, 3)) for name, power in powers.items()]
+    return sorted(shares, key=lambda stem: (-stem.share, stem.name))
+
+
+def _whose(stems: Sequence[StemShare]) -> str:
+    first, second = stems[0], stems[1]
+    if first.share < LEAST_SHARE:
+        return f"It is shared by “{first.name}” ({first.share:.0%}) and “{second.name}”."
+    return f"{first.share:.0%} of the sound there is “{first.name}”."
 
 
 def without_conflicts(found: Sequence[Deviation]) -> list[Deviation]:

@@ -6,6 +6,8 @@ third octaves, so that neighbouring points there share what they were measured f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,9 +38,35 @@ def third_octaves_db(picture: npt.NDArray[np.uint8]) -> Array:
     """Level of each of :func:`pictured_frequencies_hz` in a picture (128, T), in dB relative to
     the whole, shape (points,)."""
     power = mel_band_power(picture)
-    sums = np.concatenate([[0.0], np.cumsum(power)])
+    return _decibels(_third_octaves(power), float(power.sum()))
+
+
+def stem_levels_db(stems: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, list[float]]:
+    """Third octaves of each stem in dB relative to all stems together, (points,) each, by name.
+
+    Stems are mono at 22,050 Hz, of one length, at the level that they have in the mix.
+    """
+    widths = np.diff(mel_band_edges_hz())
+    powers = {
+        name: mel.mel_power(sound).mean(axis=1, dtype=np.float64) * widths
+        for name, sound in stems.items()
+    }
+    whole = float(sum(power.sum() for power in powers.values()))
+    return {
+        name: [round(float(level), 2) for level in _decibels(_third_octaves(power), whole)]
+        for name, power in powers.items()
+    }
+
+
+def _third_octaves(band_power: Array) -> Array:
+    """Power in each of :func:`pictured_frequencies_hz` from that of the 128 mel bands."""
+    sums = np.concatenate([[0.0], np.cumsum(band_power)])
     edges = mel_band_edges_hz()
     centres = pictured_frequencies_hz()
     low = np.interp(centres / _HALF_BAND, edges, sums)
     high = np.interp(centres * _HALF_BAND, edges, sums)
-    return 10.0 * np.log10(np.maximum((high - low) / max(sums[-1], 1e-30), 1e-10))
+    return np.asarray(high - low)
+
+
+def _decibels(power: Array, whole: float) -> Array:
+    return 10.0 * np.log10(np.maximum(power / max(whole, 1e-30), 1e-10))

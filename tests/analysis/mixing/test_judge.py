@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.signal
 
-from analysis.mixing import load_targets, rejudge
+from analysis.mixing import judge, load_targets, rejudge
 from analysis.mixing.findings import CHECKS, Check, Finding, register
 from analysis.mixing.judge import MOST_FINDINGS, MixReport, moves_of_findings, output_gain_db
 from analysis.mixing.tonal import SMALLEST_WORTH_DB
 from analysis.sound.equaliser import response_db
+from analysis.sound.mel import log_mel
 from analysis.sound.spectrum import BANDS
 from tests.analysis.mixing.mixes import bell, judged, judged_sound, music, stored
 from tests.analysis.sound.demo_truth import demo_tracks, measured
@@ -195,3 +197,23 @@ def test_judging_a_stored_report_again_is_as_good_as_judging_the_sound(number):
     again = rejudge(stored(number, genre="metal"), genre="jazz", targets=load_targets())
     fresh = asdict(judged(measured(demo_tracks()[number].path), genre="jazz"))
     assert json.loads(json.dumps(again)) == json.loads(json.dumps(fresh))
+
+
+def test_a_finding_says_whose_sound_it_is():
+    """A second stem that fills 250 to 450 Hz of a balanced track: the build-up is its."""
+    whole = measured(demo_tracks()[balanced()].path)
+    low = scipy.signal.butter(2, [250, 450], "bandpass", fs=22_050, output="sos")
+    stems = {
+        "other": whole.mono_22k,
+        "bass": 5 * scipy.signal.sosfilt(low, whole.mono_22k).astype(np.float32),
+    }
+    mix = stems["other"] + stems["bass"]
+    sound = replace(whole, mono_22k=mix)
+    report = judge(sound, genre="any", picture=log_mel(mix), targets=load_targets(), stems=stems)
+    finding = next(f for f in tonal_of(report) if 200 < f.advice.freq_hz < 500)
+    assert finding.amount_db > 0
+    assert finding.stems[0].name == "bass"
+    assert finding.stems[0].share > 0.7
+    assert sum(stem.share for stem in finding.stems) == pytest.approx(1.0, abs=0.01)
+    assert "“bass”" in finding.explanation
+    assert all(finding.stems == [] for finding in judged(sound).findings)
