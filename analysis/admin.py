@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from analysis import services
-from analysis.models import Embedding, Job, Report
+from analysis.models import Embedding, Job, Report, StreamingService
 
 
 @admin.register(Job)
@@ -57,3 +57,22 @@ class EmbeddingAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+
+@admin.register(StreamingService)
+class StreamingServiceAdmin(admin.ModelAdmin):
+    """Staff keep the figures up to date; pages show them, with their date, at once."""
+
+    list_display = (
+        "name",
+        "reference_lufs",
+        "true_peak_dbtp",
+        "turns_up",
+        "as_of",
+        "source_url",
+        "order",
+        "active",
+    )
+    list_editable = ("reference_lufs", "true_peak_dbtp", "turns_up", "as_of", "order", "active")
+    list_filter = ("active",)
+    search_fields = ("name",)

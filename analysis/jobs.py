@@ -24,8 +24,18 @@ from analysis.models import Job, JobState, Stage
 
 log = logging.getLogger(__name__)
 
-QUEUE_OF_STAGE = {Stage.LISTEN: "listen", Stage.SEPARATE: "heavy", Stage.VOICE: "heavy"}
-_LOCK_NUMBER = {Stage.LISTEN: 7_301, Stage.SEPARATE: 7_302, Stage.VOICE: 7_303}
+QUEUE_OF_STAGE = {
+    Stage.LISTEN: "listen",
+    Stage.SEPARATE: "heavy",
+    Stage.VOICE: "heavy",
+    Stage.RELEASE: "heavy",
+}
+_LOCK_NUMBER = {
+    Stage.LISTEN: 7_301,
+    Stage.SEPARATE: 7_302,
+    Stage.VOICE: 7_303,
+    Stage.RELEASE: 7_304,
+}
 # A job whose worker vanished is not at fault, mostly. But a file that kills every worker which
 # touches it must end somewhere.
 MAX_LOSSES = 6

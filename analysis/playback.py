@@ -1,61 +1,38 @@
-"""How loud streaming services play music: dated data, to be read again now and then.
-
-The services' own help pages as of mid-2026; sources disagree about details (albums, quiet tracks,
-devices), so only the reference level and the advised true peak are kept.
-"""
+"""The streaming services that staff keep in the admin, as the pages use them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-AS_OF = "mid-2026"
-
-
-@dataclass(frozen=True)
-class Service:
-    """A service's reference loudness in LUFS and its advised highest true peak in dBTP."""
-
-    name: str
-    reference_lufs: float
-    true_peak_dbtp: float
+from analysis.mixing.streaming import Playback, ServiceTarget
+from analysis.mixing.streaming import playback as played
+from analysis.models import StreamingService
 
 
-SERVICES = (
-    Service("Spotify", -14.0, -1.0),
-    Service("YouTube", -14.0, -1.0),
-    Service("Tidal", -14.0, -1.0),
-    Service("Amazon Music", -14.0, -2.0),
-    Service("Deezer", -15.0, -1.0),
-    Service("Apple Music", -16.0, -1.0),
-)
-
-
-@dataclass(frozen=True)
-class Playback:
-    """What one service does to one track: ``gain_db`` is negative where it turns it down."""
-
-    service: Service
-    gain_db: float
-    peak_over_db: float
-
-    @property
-    def is_turned_down(self) -> bool:
-        return self.gain_db <= -0.05
-
-    @property
-    def is_quieter(self) -> bool:
-        return self.gain_db >= 0.05
+def service_targets() -> list[ServiceTarget]:
+    """The active services in their order: half a dozen rows, read anew for each page, so that
+    what staff change is seen at once."""
+    return [
+        ServiceTarget(
+            name=row.name,
+            reference_lufs=row.reference_lufs,
+            true_peak_dbtp=row.true_peak_dbtp,
+            turns_up=row.turns_up,
+            as_of=row.as_of,
+        )
+        for row in StreamingService.objects.filter(active=True)
+    ]
 
 
 def playback(integrated_lufs: float, *, true_peak_dbtp: float | None) -> list[Playback]:
-    """Gain that brings a track of this loudness to each service's reference, in dB."""
-    return [
-        Playback(
-            service=service,
-            gain_db=service.reference_lufs - integrated_lufs,
-            peak_over_db=max(0.0, (true_peak_dbtp or -99.0) - service.true_peak_dbtp)
-            if true_peak_dbtp is not None
-            else 0.0,
-        )
-        for service in SERVICES
-    ]
+    """What each active service does to a track of this loudness."""
+    return played(integrated_lufs, true_peak_dbtp=true_peak_dbtp, services=service_targets())
+
+
+def as_of(services: Sequence[ServiceTarget]) -> str:
+    """When the figures were read, in words: ``June 2026``, or the oldest and newest month."""
+    if not services:
+        return ""
+    days = sorted(service.as_of for service in services)
+    oldest, newest = (f"{day:%B %Y}" for day in (days[0], days[-1]))
+    return oldest if oldest == newest else f"{oldest} to {newest}"

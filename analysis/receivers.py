@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from analysis import library_facets, services
+from analysis import album_check, library_facets, release_services, services, target_selectors
 from analysis.mixing import ANY_GENRE, load_targets
 from analysis.models import Stage
 from analysis.sound import decode
@@ -59,7 +59,10 @@ def connect() -> None:
     """Connect every receiver; called once when the app is ready."""
     probing.register_probe(probe_audio)
     registry.register_genres(genre_choices)
+    registry.register_own_targets(target_selectors.target_choices)
     library_facets.register()
+    album_check.register()
+    release_services.connect()
     signals.revision_added.connect(on_revision_added, dispatch_uid=f"{Stage.LISTEN}.added")
     signals.revision_removed.connect(on_revision_removed, dispatch_uid=f"{Stage.LISTEN}.removed")
     signals.reanalysis_wanted.connect(on_reanalysis_wanted, dispatch_uid=f"{Stage.LISTEN}.again")

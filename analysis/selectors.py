@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,13 @@ def report_of(revision: Revision, stage: str = Stage.LISTEN) -> Report | None:
         .order_by("-created_at")
         .first()
     )
+
+
+def count_with_reports(revisions: Sequence[Revision], stage: str = Stage.LISTEN) -> int:
+    """How many of the revisions have a report of a stage."""
+    contents = [revision.content_sha256 for revision in revisions]
+    found = Report.objects.filter(content_sha256__in=contents, stage=stage)
+    return found.values("content_sha256").distinct().count()
 
 
 def key_name(key: dict[str, Any]) -> str:
@@ -61,12 +69,13 @@ class SimilarTrack:
 
 
 def visible_revisions(artist: Artist | None) -> QuerySet[Revision]:
-    """Current revisions that an artist may find: own ones, and those of discoverable tracks."""
+    """Current revisions that an artist may find: own ones, and those of discoverable tracks. Nobody
+    finds references by others: they are there to be measured, not to be heard."""
     allowed = Q(track__discoverable=True)
     if artist is not None:
         allowed |= Q(artist=artist)
     newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
-    return Revision.objects.filter(allowed).filter(~Exists(newer))
+    return Revision.objects.filter(allowed, track__is_reference=False).filter(~Exists(newer))
 
 
 def similar_tracks(

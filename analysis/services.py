@@ -23,7 +23,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from analysis import jobs
+from analysis import jobs, mix_targets
 from analysis.heart import Heart
 from analysis.models import Embedding, Job, JobState, Report, Stage
 from analysis.neural.weights import WeightsUnavailable
@@ -90,14 +90,14 @@ def request_listening(revision_ids: Iterable[uuid.UUID], *, afresh: bool = False
             stage=Stage.LISTEN,
             model_version=version,
             state__in=(JobState.DONE, JobState.FAILED),
-        ).update(afresh=True, **_fresh_start())
+        ).update(afresh=True, **fresh_start())
     transaction.on_commit(lambda: jobs.dispatch(Stage.LISTEN))
     return max(len(created), again)
 
 
 def retry(job: Job) -> bool:
     """Queue a failed job again; False if it was not failed (somebody else was quicker)."""
-    changed = Job.objects.filter(pk=job.pk, state=JobState.FAILED).update(**_fresh_start())
+    changed = Job.objects.filter(pk=job.pk, state=JobState.FAILED).update(**fresh_start())
     if changed:
         transaction.on_commit(lambda: jobs.dispatch(job.stage))
     return bool(changed)
@@ -124,7 +124,8 @@ def listen_again(job: Job) -> None:
         request_listening([job.revision_id], afresh=True)
 
 
-def _fresh_start() -> dict[str, Any]:
+def fresh_start() -> dict[str, Any]:
+    """Changes that put a job back to where it was when it was first asked for."""
     return {
         "state": JobState.QUEUED,
         "ticket": None,
@@ -166,31 +167,31 @@ def run(job_id: uuid.UUID, ticket: uuid.UUID) -> None:
     """Do one job, whatever comes of it; never raises for what a file or a dying worker does."""
     token = log_job_id.set(str(job_id))
     try:
-        job = _with_database(lambda: jobs.claim(job_id, ticket))
+        job = with_database(lambda: jobs.claim(job_id, ticket))
         if job is None:
             log.info("ticket is no longer good")
             return
         _run_claimed(job)
     finally:
         log_job_id.reset(token)
-    _with_database(lambda: jobs.dispatch(job.stage))
+    with_database(lambda: jobs.dispatch(job.stage))
 
 
 def _run_claimed(job: Job) -> None:
     try:
         with Heart(job) as heart:
-            _listen(job, heart)
+            WORK[job.stage](job, heart)
     except jobs.Superseded:
         log.warning("lost the job to another attempt, or its track was deleted")
         remove_derived_if_unowned(job.revision.content_sha256)
     except UndecodableAudio as error:
         code, reason = error.code, error.message
         log.info("refused: %s", reason)
-        _with_database(lambda: jobs.fail(job, code=code, reason=reason, final=True))
+        with_database(lambda: jobs.fail(job, code=code, reason=reason, final=True))
     except FileNotFoundError:
         reason = "The file of this version is missing from our storage. Upload it again."
         log.exception("file missing")
-        _with_database(lambda: jobs.fail(job, code="file_missing", reason=reason, final=True))
+        with_database(lambda: jobs.fail(job, code="file_missing", reason=reason, final=True))
     except Exception:
         log.exception("attempt %d failed", job.attempts)
         detail = traceback.format_exc()
@@ -198,7 +199,11 @@ def _run_claimed(job: Job) -> None:
             f"Something went wrong on our side, {settings.JOB_ATTEMPTS} times. "
             "Your file is safe; try again later, or tell us."
         )
-        _with_database(lambda: jobs.fail(job, code="internal", reason=reason, detail=detail))
+        with_database(lambda: jobs.fail(job, code="internal", reason=reason, detail=detail))
+
+
+WORK: dict[str, Callable[[Job, Heart], None]] = {}
+"""What does each stage; the services of other stages enter themselves when the site starts."""
 
 
 def _listen(job: Job, heart: Heart) -> None:
@@ -214,7 +219,7 @@ def _listen(job: Job, heart: Heart) -> None:
         job.delete()
         return
     if not job.afresh and Report.objects.filter(**key).exists():
-        _with_database(lambda: jobs.finish(job))
+        with_database(lambda: jobs.finish(job))
         return
     # Imported here because it loads the networks' libraries, which the web process never needs.
     from analysis.listening import listen
@@ -228,7 +233,10 @@ def _listen(job: Job, heart: Heart) -> None:
     waveform = json.dumps(found.waveform, separators=(",", ":")).encode()
     default_storage.save(derived_name(job, "waveform.json"), ContentFile(waveform))
     heart.check()
-    _with_database(lambda: _store_listening(job, key, found))
+    with_database(lambda: _store_listening(job, key, found))
+
+
+WORK[Stage.LISTEN] = _listen
 
 
 def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
@@ -259,6 +267,7 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
                 "vector": document["embedding"],
             },
         )
+        mix_targets.forget_built_from(key["content_sha256"])
 
 
 @contextmanager
@@ -284,7 +293,7 @@ def local_copy(revision: Revision) -> Iterator[Path]:
         yield path
 
 
-def _with_database(action: Callable[[], T]) -> T:
+def with_database(action: Callable[[], T]) -> T:
     """Run a short piece of database work, waiting for a database that is restarting.
 
     Only for work that is safe to repeat: conditional updates and whole transactions.

@@ -15,6 +15,14 @@ import numpy.typing as npt
 _HALF_TAPS = 12
 _ROW = 32
 _KAISER_BETA = 6.0
+FULL_SCALE = 0.9998
+"""As in :mod:`analysis.sound.levels`: a sample from here on is a clipped one, not one between."""
+
+OVER_NEAR_LEVEL = 0.84
+"""An over between samples that are all 1.5 dB below full scale is left out, to bound the cost."""
+
+MOST_ROWS_PER_BLOCK = 400
+_MOST_LISTED = 50
 
 Array = npt.NDArray[np.float32]
 
@@ -57,13 +65,23 @@ def _row_matrix(factor: int) -> tuple[Array, float]:
 
 
 class TruePeakMeter:
-    """Feed blocks of shape (channels, n); ``sample_peak`` and ``true_peak`` are amplitudes."""
+    """Feed blocks of shape (channels, n); ``sample_peak`` and ``true_peak`` are amplitudes.
+
+    ``overs`` counts the places where the oversampled wave exceeds full scale and no sample near
+    does, and ``overs_at_s`` lists the first 50. Only rows near full scale are looked at, and at
+    most the 400 loudest of a block, so on a crushed track the count is a lower bound.
+    """
 
     def __init__(self, *, sample_rate: int, channels: int) -> None:
         self._factor = oversampling_factor(sample_rate)
         self._tail: Array = np.zeros((channels, 2 * _HALF_TAPS - 1), dtype=np.float32)
+        self._rate = sample_rate
+        self._seen = 0
+        self._last_over = -_ROW
         self.sample_peak = 0.0
         self.true_peak = 0.0
+        self.overs = 0
+        self.overs_at_s: list[float] = []
 
     def add(self, block: Array) -> None:
         """Take the next samples, shape (channels, n)."""
@@ -73,9 +91,14 @@ class TruePeakMeter:
         self.true_peak = max(self.true_peak, self.sample_peak)
         if self._factor == 1:
             return
+        # Only whole rows are looked at, the rest waits for the next block: filled up with silence,
+        # it would read as a cut in the middle of the sound, up to a decibel too high.
         sound = np.concatenate([self._tail, block], axis=1)
-        self._scan(sound)
-        self._tail = sound[:, -(2 * _HALF_TAPS - 1) :].copy()
+        reach = 2 * _HALF_TAPS - 1
+        whole = max(0, sound.shape[1] - reach) // _ROW * _ROW
+        if whole:
+            self._scan(sound[:, : whole + reach])
+        self._tail = sound[:, whole:].copy()
 
     def finish(self) -> float:
         """Let the filter ring out and return the true peak's amplitude."""
@@ -98,6 +121,7 @@ class TruePeakMeter:
         whole = magnitude[:, : n_rows * _ROW].reshape(-1, n_rows, _ROW).max(axis=2)
         tail = magnitude[:, n_rows * _ROW : n_rows * _ROW + reach].max(axis=1, keepdims=True)
         peaks = np.maximum(whole, np.concatenate([whole[:, 1:], tail], axis=1))
+        self._count_overs(rows, whole, peaks, matrix)
         possible = peaks * bound > self.true_peak
         if not possible.any():
             return
@@ -110,3 +134,21 @@ class TruePeakMeter:
                 return
             values = rows[channel[part], row[part]] @ matrix
             self.true_peak = max(self.true_peak, float(values.max()), -float(values.min()))
+
+    def _count_overs(self, rows: Array, whole: Array, peaks: Array, matrix: Array) -> None:
+        """Count rows whose in-between values exceed full scale though their samples do not."""
+        channel, row = np.nonzero((whole > OVER_NEAR_LEVEL) & (peaks < FULL_SCALE))
+        if row.size == 0:
+            return
+        if row.size > MOST_ROWS_PER_BLOCK:
+            loudest = np.argpartition(-whole[channel, row], MOST_ROWS_PER_BLOCK)
+            channel, row = (at[loudest[:MOST_ROWS_PER_BLOCK]] for at in (channel, row))
+        values = rows[channel, row] @ matrix
+        highest = np.maximum(values.max(axis=1), -values.min(axis=1))
+        for over in np.unique(row[highest > 1.0]):
+            at = self._seen - _HALF_TAPS + int(over) * _ROW
+            if at > self._last_over + _ROW:
+                self.overs += 1
+                if len(self.overs_at_s) < _MOST_LISTED:
+                    self.overs_at_s.append(round(max(0, at) / self._rate, 3))
+            self._last_over = at

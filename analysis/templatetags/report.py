@@ -10,7 +10,12 @@ from django import template
 
 from analysis import charts, playback
 from analysis.mixing import ANY_GENRE, load_targets
+from analysis.mixing.streaming import Playback
 from analysis.neural import explain
+from analysis.stereo_chart import CorrelationChart
+from analysis.stereo_chart import correlation_chart as correlation_strip
+from analysis.tone_chart import ToneChart
+from analysis.tone_chart import tone_chart as tone_curve
 
 register = template.Library()
 
@@ -203,6 +208,19 @@ def tonal_chart(bands: Sequence[Mapping[str, Any]]) -> charts.TonalChart:
 
 
 @register.simple_tag
+def tone_chart(document: Mapping[str, Any]) -> ToneChart | None:
+    return tone_curve(document["mix"], document.get("spectrum"))
+
+
+@register.simple_tag
+def correlation_chart(document: Mapping[str, Any]) -> CorrelationChart | None:
+    return correlation_strip(
+        document["stereo"].get("correlation_curve") or [],
+        duration_s=document["file"]["duration_s"],
+    )
+
+
+@register.simple_tag
 def loudness_chart(loudness: Mapping[str, Any]) -> charts.LoudnessChart | None:
     return charts.loudness_chart(
         loudness.get("short_term_lufs") or [], integrated_lufs=loudness.get("integrated_lufs")
@@ -210,13 +228,14 @@ def loudness_chart(loudness: Mapping[str, Any]) -> charts.LoudnessChart | None:
 
 
 @register.simple_tag
-def services(loudness: Mapping[str, Any]) -> list[playback.Playback]:
+def services(loudness: Mapping[str, Any]) -> list[Playback]:
     integrated = loudness.get("integrated_lufs")
     if integrated is None:
         return []
     return playback.playback(integrated, true_peak_dbtp=loudness.get("true_peak_dbtp"))
 
 
-@register.simple_tag
-def services_as_of() -> str:
-    return playback.AS_OF
+@register.filter
+def services_as_of(rows: Sequence[Playback]) -> str:
+    """When the figures of these services were read, in words."""
+    return playback.as_of([row.service for row in rows])

@@ -17,6 +17,7 @@ from catalog.access import ArtistRequest, UserRequest, artist_required
 from catalog.forms import AlbumForm, add_errors
 from catalog.models import Album
 from catalog.pictures import PictureRefused
+from catalog.registry import album_sections
 
 _STEPS = {"up": -1, "down": 1}
 
@@ -50,6 +51,7 @@ def album(request: ArtistRequest, album_id: UUID) -> HttpResponse:
         "album": found,
         "tracks": tracks,
         "total_s": fsum(track.duration_s or 0.0 for track in tracks),  # type: ignore[attr-defined]
+        "sections": album_sections(found) if tracks else [],
     }
     return render(request, "catalog/album.html", context)
 

@@ -73,6 +73,7 @@ def test_axis_marks_keep_their_distance_from_the_top_down() -> None:
     assert [tick["hz"] for tick in fmt.spaced(ticks, 0.1)] == [1_000, 250]
 
 
+@pytest.mark.django_db
 def test_services_turn_a_loud_track_down_to_their_level() -> None:
     by_name = {row.service.name: row for row in playback(-9.0, true_peak_dbtp=-0.2)}
     assert by_name["Spotify"].gain_db == pytest.approx(-5.0)
@@ -82,7 +83,13 @@ def test_services_turn_a_loud_track_down_to_their_level() -> None:
     assert by_name["Amazon Music"].peak_over_db == pytest.approx(1.8)
 
 
-def test_a_quiet_track_with_low_peaks_is_only_quieter() -> None:
+@pytest.mark.django_db
+def test_a_quiet_track_with_low_peaks_is_quieter_or_raised() -> None:
     rows = playback(-20.0, true_peak_dbtp=-6.0)
-    assert all(row.is_quieter and not row.is_turned_down for row in rows)
+    assert not any(row.is_turned_down for row in rows)
     assert {row.peak_over_db for row in rows} == {0.0}
+    by_name = {row.service.name: row for row in rows}
+    # Apple Music plays at -16 LUFS and raises it fully; Spotify's ceiling leaves 5 of 6 dB.
+    assert (by_name["Apple Music"].gain_db, by_name["Apple Music"].below_db) == (4.0, 0.0)
+    assert (by_name["Spotify"].gain_db, by_name["Spotify"].below_db) == (5.0, 1.0)
+    assert (by_name["YouTube"].gain_db, by_name["YouTube"].below_db) == (0.0, 6.0)

@@ -52,6 +52,20 @@ def test_leaving_out_hopeless_stretches_changes_nothing(rate, block):
     assert true_peak(sound, rate=rate, block=block) == pytest.approx(slow, rel=1e-5)
 
 
+@pytest.mark.parametrize("block", [777, 44_100])
+def test_a_loud_sound_in_blocks_peaks_as_it_does_in_one(block):
+    """A block's end is no end of the sound: a square wave cut there would read 1 dB higher."""
+    at = np.arange(2 * 44_100) / 44_100
+    low = np.tanh(8 * np.sin(2 * np.pi * 50 * at + 1)) * np.minimum(
+        1, np.minimum(at, at[::-1]) / 0.1
+    )
+    sound = low.astype(np.float32)[None]
+    slow = np.abs(scipy.signal.resample_poly(sound, 16, 1, axis=1)).max()
+    peak = true_peak(sound, rate=44_100, block=block)
+    assert 20 * np.log10(peak / slow) == pytest.approx(0.0, abs=0.05)
+    assert peak == true_peak(sound, rate=44_100, block=sound.shape[1])
+
+
 def test_agrees_with_scipys_resampler():
     spectrum_limited = scipy.signal.resample_poly(noise(2.0, rate=24_000), 2, 1, axis=1)
     spectrum_limited = spectrum_limited.astype(np.float32)
