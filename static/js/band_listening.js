@@ -8,6 +8,8 @@
  * 24 dB; what is still missing is taken off the mix instead, so that the comparison stays fair.
  */
 
+import { graphOf } from "./audio_graph.js";
+
 const MOST_GAIN_DB = 24;
 const PEAK_CEILING = 0.95;
 const FADE_S = 0.03;
@@ -44,15 +46,17 @@ export function bandPass(context, low, high) {
 }
 
 /** The K-weighting of BS.1770-4: the head's shelf, and a high-pass. */
-export function weighting(context) {
+export function weightingFilters(context) {
   const gain = 3.99984;
-  return chain([
+  return [
     // The standard's shelf has its poles at 1682 Hz, Web Audio's at the fourth root of the gain
     // times its frequency.
     biquad(context, "highshelf", 1681.974 / ratioOf(gain / 4), { gain }),
     biquad(context, "highpass", 38.135, { q: 0.50033 }),
-  ]);
+  ];
 }
+
+export const weighting = (context) => chain(weightingFilters(context));
 
 /** Mean square (K-weighted) and peak of what passes, since the last reset. */
 class Meter {
@@ -101,23 +105,19 @@ export class BandListener {
   /** Must be made in answer to a gesture, once for an element, which it plays from then on. */
   constructor(audio) {
     this.audio = audio;
-    this.context = new AudioContext();
-    const source = new MediaElementAudioSourceNode(this.context, { mediaElement: audio });
+    const { context, bus, wake } = graphOf(audio);
+    this.context = context;
+    this.wake = wake;
     this.pass = bandPass(this.context, 20, 20000);
     this.mix = new GainNode(this.context);
     this.band = new GainNode(this.context, { gain: 0 });
-    source.connect(this.mix).connect(this.context.destination);
-    source.connect(this.pass.input);
+    bus.disconnect();
+    bus.connect(this.mix).connect(this.context.destination);
+    bus.connect(this.pass.input);
     this.pass.output.connect(this.band).connect(this.context.destination);
-    this.meters = { mix: new Meter(this.context, source), band: new Meter(this.context, this.pass.output) };
+    this.meters = { mix: new Meter(this.context, bus), band: new Meter(this.context, this.pass.output) };
     this.gains = { band: 1, mix: 1 };
     this.hears = "all";
-    audio.addEventListener("play", () => this.wake());
-    this.wake();
-  }
-
-  wake() {
-    if (this.context.state !== "running") this.context.resume();
   }
 
   /** Listen to a band from now on; `onMatch` is told the gains in dB whenever they change. */

@@ -1,4 +1,5 @@
 /** The report page: the player's timeline, and jumps from findings. */
+import { startAudition } from "./audition.js";
 import { startEvidence } from "./evidence.js";
 import { clock, onlyOne } from "./player.js";
 import { drawWave } from "./waveform.js";
@@ -52,6 +53,7 @@ function start(player) {
     });
   const playOrPause = () => (audio.paused ? play() : audio.pause());
   const evidence = startEvidence(player, { audio, play });
+  startAudition({ audio, playOrPause });
   const seek = (seconds) => {
     evidence.moved(seconds);
     audio.currentTime = Math.min(Math.max(0, seconds), Math.max(0, duration() - 0.05));
