@@ -38,8 +38,9 @@ def _newest_job(field: str) -> Subquery:
 
 
 def _reports_of(artist: Artist) -> QuerySet[Report]:
+    own = artist.revisions.filter(track__is_reference=False)
     return Report.objects.filter(
-        stage=Stage.LISTEN, content_sha256__in=artist.revisions.values("content_sha256")
+        stage=Stage.LISTEN, content_sha256__in=own.values("content_sha256")
     )
 
 

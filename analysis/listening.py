@@ -138,6 +138,8 @@ def _document(
         "loudness": _loudness(measured),
         "stereo": asdict(measured.stereo),
         "spectrum": asdict(measured.spectrum),
+        "dynamics": asdict(measured.dynamics),
+        "hum": None if measured.hum is None else asdict(measured.hum),
         "mix": mix,
         "embedding": [round(float(value), 6) for value in heard.embedding],
         "models": {"ears": ears.version, "measurements": MEASUREMENTS_VERSION},
@@ -160,6 +162,13 @@ def _loudness(measured: SoundMeasurements) -> dict[str, Any]:
         "max_short_term_lufs": loudness.short_term_max_lufs,
         "short_term_step_s": loudness.short_term_step_s,
         "short_term_lufs": loudness.short_term_lufs,
+        "momentary_step_s": loudness.momentary_step_s,
+        "momentary_lufs": loudness.momentary_lufs,
+        "psr_min_lu": loudness.psr_min_lu,
+        "psr_median_lu": loudness.psr_median_lu,
+        "psr_min_at_s": loudness.psr_min_at_s,
+        "inter_sample_overs": loudness.inter_sample_overs,
+        "inter_sample_overs_at_s": loudness.inter_sample_overs_at_s,
         **asdict(levels),
     }
 

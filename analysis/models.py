@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Lower
 from pgvector.django import HalfVectorField, HnswIndex
 
 EMBEDDING_DIMENSIONS = 128
@@ -14,6 +16,7 @@ class Stage(models.TextChoices):
     LISTEN = "listen", "Listening"
     SEPARATE = "separate", "Stems"
     VOICE = "voice", "Voice"
+    RELEASE = "release", "Release check"
 
 
 class JobState(models.TextChoices):
@@ -128,3 +131,96 @@ class Embedding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_version} {self.content_sha256[:12]}"
+
+
+class StreamingService(models.Model):
+    """How loud one streaming service plays music: dated data, for staff to keep up to date."""
+
+    name = models.CharField(max_length=60, unique=True)
+    reference_lufs = models.FloatField(
+        "reference loudness",
+        validators=[MinValueValidator(-40.0), MaxValueValidator(0.0)],
+        help_text="In LUFS; louder tracks are turned down to it.",
+    )
+    true_peak_dbtp = models.FloatField(
+        "highest true peak",
+        validators=[MinValueValidator(-12.0), MaxValueValidator(0.0)],
+        help_text="In dBTP, as the service advises it for deliveries.",
+    )
+    turns_up = models.BooleanField(
+        default=False,
+        help_text="Quieter tracks are turned up, as far as the peak ceiling allows.",
+    )
+    as_of = models.DateField("as of", help_text="When the figures were last read at the source.")
+    source_url = models.URLField("source", max_length=300, blank=True)
+    order = models.PositiveSmallIntegerField(default=0)
+    active = models.BooleanField(default=True, help_text="Shown to artists.")
+
+    class Meta:
+        ordering = ("order", "name")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TargetKind(models.TextChoices):
+    CATALOGUE = "catalogue", "All my tracks"
+    ALBUM = "album", "One album"
+    TRACKS = "tracks", "Chosen tracks"
+    REFERENCES = "references", "References by others"
+    FILE = "file", "A file"
+
+
+class MixTarget(models.Model):
+    """What an artist's mixes can be judged against, beside the genres.
+
+    ``document`` is the target as :func:`analysis.mixing.own_targets.to_document` writes it, None
+    while none of its tracks has been listened to. ``stamp`` says which reports it was made of: a
+    target is made anew when they are others (see :mod:`analysis.mix_targets`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    artist = models.ForeignKey(
+        "catalog.Artist", on_delete=models.CASCADE, related_name="mix_targets"
+    )
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=16, choices=TargetKind)
+    album = models.ForeignKey(
+        "catalog.Album", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    document = models.JSONField(null=True, blank=True)
+    stamp = models.CharField(max_length=64, blank=True)
+    built_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(
+                "artist",
+                Lower("name"),
+                name="mix_target_name_once_per_artist",
+                violation_error_message="You already have a target of this name.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MixTargetTrack(models.Model):
+    """A track that a target is made of, and how much it counts (0.1 to 10)."""
+
+    target = models.ForeignKey(MixTarget, on_delete=models.CASCADE, related_name="parts")
+    track = models.ForeignKey("catalog.Track", on_delete=models.CASCADE, related_name="+")
+    weight = models.FloatField(
+        default=1.0, validators=[MinValueValidator(0.1), MaxValueValidator(10.0)]
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["target", "track"], name="mix_target_track_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.track} × {self.weight:g} in {self.target}"

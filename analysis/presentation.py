@@ -7,9 +7,10 @@ from typing import Any
 
 from django.urls import reverse
 
-from analysis import selectors
+from analysis import mix_targets, selectors, target_selectors
 from analysis.explanation_panels import panels, stem_table
 from analysis.jobs import position_and_wait
+from analysis.mix_targets import ChosenTarget
 from analysis.mixing import ANY_GENRE, load_targets, rejudge
 from analysis.models import Job, JobState, Report
 from analysis.neural.verdict import UNDECIDED_BELOW
@@ -57,8 +58,9 @@ def report_context(
 ) -> dict[str, Any]:
     """Everything that the report's sections need.
 
-    ``target`` is the genre to judge the mix against; unknown or empty means the artist's default,
-    or else the predicted one. Of a shared report only the chosen parts are passed on.
+    ``target`` is what to judge the mix against, a genre or a target of the artist's own; unknown
+    or empty means the artist's default, or else the predicted genre. Of a shared report only the
+    chosen parts are passed on, and no target of the artist's own is.
     """
     report = selectors.report_of(revision)
     context: dict[str, Any] = {
@@ -68,7 +70,9 @@ def report_context(
     }
     if report is None:
         return context
-    document = _with_target(report, revision, target)
+    artist = revision.artist
+    chosen = mix_targets.chosen(artist, target, with_own=share is None)
+    document = _judged(report.document, chosen)
     if share is not None:
         document = _shared_part(document, share)
     files = {
@@ -89,9 +93,9 @@ def report_context(
         "waveform_url": files.get("waveform.json"),
         "audio_url": _audio_url(revision, share),
         "mel_ticks": mel_ticks(),
-        "target": document["mix"]["genre"] if "mix" in document else "",
-        "target_name": target_name(document["mix"]["genre"]) if "mix" in document else "",
+        **_target_context(document, chosen),
         "target_choices": [(name, target_name(name)) for name in load_targets().genres],
+        "own_target_choices": target_selectors.target_choices(artist) if share is None else [],
         "accuracy_note": accuracy_note(),
         "calibration_error_points": calibration_error_points(),
         "similar": [
@@ -158,14 +162,36 @@ def _explanations(
     }
 
 
-def _with_target(report: Report, revision: Revision, target: str) -> dict[str, Any]:
-    """The document, its mix part judged against another genre where one is wanted."""
-    document: dict[str, Any] = report.document
-    wanted = target or revision.artist.default_genre
-    targets = load_targets()
-    if wanted in targets.genres and wanted != document["mix"]["genre"]:
-        return {**document, "mix": rejudge(document, genre=wanted, targets=targets)}
-    return document
+def document_for(report: Report, revision: Revision, target: str) -> dict[str, Any]:
+    """The document as its artist sees it, judged against what ``?target=`` names (see
+    :func:`analysis.mix_targets.chosen`)."""
+    return _judged(report.document, mix_targets.chosen(revision.artist, target))
+
+
+def _judged(document: dict[str, Any], chosen: ChosenTarget | None) -> dict[str, Any]:
+    """The document, its mix part judged against another target where one is chosen."""
+    if chosen is None or _is_judged_against(document, chosen):
+        return document
+    return {**document, "mix": rejudge(document, genre=chosen.target, targets=load_targets())}
+
+
+def _is_judged_against(document: dict[str, Any], chosen: ChosenTarget) -> bool:
+    return not chosen.target.is_own and document["mix"]["genre"] == chosen.target.genre
+
+
+def _target_context(document: dict[str, Any], chosen: ChosenTarget | None) -> dict[str, Any]:
+    """What the mix is judged against: ``target`` as addresses name it, ``target_name`` for people,
+    and ``own_target`` where it is the artist's own."""
+    if "mix" not in document:
+        return {"target": "", "target_name": "", "own_target": None}
+    genre = document["mix"]["genre"]
+    if chosen is not None and chosen.target.is_own:
+        return {
+            "target": chosen.value,
+            "target_name": f"“{genre}”",
+            "own_target": chosen.target,
+        }
+    return {"target": genre, "target_name": target_name(genre), "own_target": None}
 
 
 def _shared_part(document: dict[str, Any], link: ShareLink) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from analysis.neural.weights import find
 
 # Raised whenever the same file would give another document for a reason other than the weights.
-MEASUREMENTS_VERSION = "2"
+MEASUREMENTS_VERSION = "3"
 
 
 # Raised whenever the release check measures or encodes otherwise.

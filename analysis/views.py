@@ -20,7 +20,7 @@ from catalog.services import sharing
 from catalog.streaming import ranged_response
 
 
-def _chosen_revision(track: Track, request: HttpRequest) -> tuple[Revision, list[Revision]]:
+def chosen_revision(track: Track, request: HttpRequest) -> tuple[Revision, list[Revision]]:
     """The revision that ``?revision=`` names (the newest without it), and all of them."""
     revisions = list(track.revisions.order_by("-number"))
     if not revisions:
@@ -37,7 +37,7 @@ def _chosen_revision(track: Track, request: HttpRequest) -> tuple[Revision, list
 def track(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     """The report of a track, or the state of the job that is making it."""
     found = catalog_selectors.get_track_for(request.user, track_id)
-    revision, revisions = _chosen_revision(found, request)
+    revision, revisions = chosen_revision(found, request)
     context = presentation.report_context(
         revision, target=request.GET.get("target", ""), asker=found.artist
     )
@@ -49,6 +49,7 @@ def track(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
             "track": found,
             "artist": found.artist,
             "revisions": revisions,
+            "can_compare": selectors.count_with_reports(revisions) >= 2,
             "is_owner": True,
             "share": None,
         },
@@ -60,7 +61,7 @@ def track(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
 def track_status(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     """The job's state, asked for every two seconds; a finished one reloads the page."""
     found = catalog_selectors.get_track_for(request.user, track_id)
-    revision, _ = _chosen_revision(found, request)
+    revision, _ = chosen_revision(found, request)
     job = selectors.job_of(revision)
     if job is not None and job.state == "done":
         response = HttpResponse(status=204)
@@ -73,13 +74,16 @@ def track_status(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_safe
 def report_json(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
-    """The report's document, as ``manage.py analyze --json`` prints it."""
+    """The report's document, as ``manage.py analyze --json`` prints it; with ``?target=``, judged
+    against that."""
     found = catalog_selectors.get_track_for(request.user, track_id)
-    revision, _ = _chosen_revision(found, request)
+    revision, _ = chosen_revision(found, request)
     report = selectors.report_of(revision)
     if report is None:
         raise Http404
-    return JsonResponse(report.document, json_dumps_params={"indent": 2, "ensure_ascii": False})
+    target = request.GET.get("target", "")
+    document = presentation.document_for(report, revision, target) if target else report.document
+    return JsonResponse(document, json_dumps_params={"indent": 2, "ensure_ascii": False})
 
 
 @login_required

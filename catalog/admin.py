@@ -89,7 +89,7 @@ class _KeptAsItIs(admin.ModelAdmin):
 class TrackAdmin(admin.ModelAdmin):
     list_display = ("title", "version", "artist", "album", "discoverable", "created_at")
     list_select_related = ("artist", "album")
-    list_filter = ("discoverable",)
+    list_filter = ("discoverable", "is_reference")
     search_fields = ("title", "artist__name", "album__title", "isrc")
     # Files, jobs and the right to hear them name the owner too.
     readonly_fields = ("artist", "album")

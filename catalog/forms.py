@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from catalog.models import Album, Artist, Revision, Track, User
-from catalog.registry import genre_choices
+from catalog.registry import target_choices
 
 _PICTURES = "image/jpeg,image/png,image/webp"
 
@@ -34,7 +34,7 @@ class ProfileForm(forms.ModelForm):
 
     new_picture = _picture_field("Picture")
     remove_picture = forms.BooleanField(required=False, label="Remove the picture")
-    default_genre = forms.ChoiceField(required=False, label="Default target genre")
+    default_genre = forms.ChoiceField(required=False, label="Default target")
 
     class Meta:
         model = Artist
@@ -45,7 +45,7 @@ class ProfileForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         genre = self.fields["default_genre"]
         genre.help_text = Artist._meta.get_field("default_genre").help_text
-        genre.choices = [("", "The predicted genre"), *genre_choices()]  # type: ignore[attr-defined]
+        genre.choices = [("", "The predicted genre"), *target_choices(self.instance)]  # type: ignore[attr-defined]
         if not self.instance.picture:
             del self.fields["remove_picture"]
 
@@ -74,7 +74,9 @@ class TrackForm(forms.ModelForm):
 
     class Meta:
         model = Track
-        fields = ("title", "version", "composer", "isrc", "release_date", "discoverable")
+        fields = (
+            "title", "version", "composer", "isrc", "release_date", "discoverable", "is_reference",
+        )  # fmt: skip
 
 
 class RevisionForm(forms.ModelForm):

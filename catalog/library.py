@@ -21,6 +21,8 @@ from catalog.selectors import albums_of
 PAGE_SIZE = 50
 DEFAULT_SORT = "-added"
 NO_ALBUM = "none"
+REFERENCES = "references"
+EVERYTHING = "everything"
 _MAX_QUERY_LENGTH = 200
 
 Tracks = QuerySet[Track]
@@ -94,6 +96,7 @@ class Choice:
     label: str
     options: Sequence[tuple[str, str]]
     value: str
+    empty_label: str = "All"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class LibraryPage:
     sort: str
     narrowed: bool
     total: int
+    has_references: bool
     tracks: Sequence[Track] = field(default_factory=tuple)
 
 
@@ -123,10 +127,16 @@ def library_page(artist: Artist, parameters: Mapping[str, str]) -> LibraryPage:
     """The page that the address asks for: ``q``, ``album``, ``sort``, ``page`` and the facets'
     names. Whatever is malformed is ignored."""
     query = parameters.get("q", "").replace("\0", "").strip()[:_MAX_QUERY_LENGTH]
+    shown = _references_choice(artist, parameters)
     tracks = _annotated(artist)
+    if shown is None or shown.value != EVERYTHING:
+        tracks = tracks.filter(is_reference=shown is not None and shown.value == REFERENCES)
     if query:
         tracks = _search(tracks, query)
     filters, narrowed = [], bool(query)
+    if shown is not None:
+        filters.append(shown)
+        narrowed = narrowed or bool(shown.value)
     for choice, narrow in _filters(artist, parameters):
         filters.append(choice)
         if choice.value:
@@ -148,6 +158,7 @@ def library_page(artist: Artist, parameters: Mapping[str, str]) -> LibraryPage:
         query=query,
         sort=sort,
         narrowed=narrowed,
+        has_references=shown is not None,
         total=page.paginator.count,
         tracks=rows,
     )
@@ -200,6 +211,16 @@ def _search(tracks: Tracks, query: str) -> Tracks:
             | Exists(named)
         )
     return tracks
+
+
+def _references_choice(artist: Artist, parameters: Mapping[str, str]) -> Choice | None:
+    """Whether references by others are shown; None for an artist who has none. Without a choice
+    the library is the artist's own music."""
+    if not artist.tracks.filter(is_reference=True).exists():
+        return None
+    options = [(REFERENCES, "References by others"), (EVERYTHING, "Both")]
+    value = parameters.get("show", "")
+    return Choice("show", "Show", options, value if value in dict(options) else "", "My music")
 
 
 def _filters(
@@ -277,9 +298,11 @@ def chosen_tracks(artist: Artist, ids: Sequence[str]) -> Tracks:
 
 
 def track_counts(artist: Artist) -> dict[str, int]:
-    """How many tracks, albums and versions an artist has."""
+    """How many tracks, references by others, albums and versions an artist has."""
     return Artist.objects.filter(pk=artist.pk).aggregate(
-        tracks=Count("tracks", distinct=True),
+        # Before "tracks" is the name of a sum.
+        references=Count("tracks", distinct=True, filter=Q(tracks__is_reference=True)),
+        tracks=Count("tracks", distinct=True, filter=Q(tracks__is_reference=False)),
         albums=Count("albums", distinct=True),
         revisions=Count("revisions", distinct=True),
     )

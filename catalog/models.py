@@ -72,10 +72,10 @@ class Artist(models.Model):
     picture = models.ImageField(upload_to=picture_path, blank=True)
     bio = models.TextField(max_length=4_000, blank=True)
     default_genre = models.CharField(
-        "default target genre",
+        "default target",
         max_length=64,
         blank=True,
-        help_text="Mixes are judged against this genre; empty means the predicted one.",
+        help_text="Mixes are judged against this; empty means the predicted genre.",
     )
     auto_separate = models.BooleanField("separate stems of new tracks by itself", default=False)
     auto_voice = models.BooleanField("analyse the voice of new tracks by itself", default=False)
@@ -131,12 +131,27 @@ class Track(models.Model):
         help_text="Other artists can find this track among similar songs and listen to it. "
         "Its report stays yours.",
     )
+    is_reference = models.BooleanField(
+        "a reference by somebody else",
+        default=False,
+        help_text="Only to compare your mixes with. It stays out of your discography, and nobody "
+        "else can find, hear or be sent it.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ("position", "created_at")
         indexes = (models.Index(fields=["artist", "-created_at"]),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(is_reference=False)
+                | models.Q(discoverable=False, album__isnull=True),
+                name="track_reference_stays_private",
+                violation_error_message="A reference by somebody else is in no album, and nobody "
+                "else can find it.",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.title} ({self.version})" if self.version else self.title
@@ -214,6 +229,9 @@ class Upload(models.Model):
         Album, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads"
     )
     note = models.CharField(max_length=300, blank=True, help_text="Becomes the revision's note.")
+    is_reference = models.BooleanField(
+        default=False, help_text="Becomes a track by somebody else, to compare with."
+    )
     state = models.CharField(max_length=16, choices=UploadState, default=UploadState.RECEIVING)
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=500, blank=True, help_text="What is wrong and what to do.")

@@ -96,7 +96,7 @@ def shared_track(token: str) -> ShareLink | None:
         return None
     link = (
         ShareLink.objects.select_related("track__artist__user", "track__album")
-        .filter(token=token)
+        .filter(token=token, track__is_reference=False)
         .first()
     )
     return link if link is not None and link.is_live else None

@@ -7,14 +7,17 @@ genre at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.sound.balance import pictured_frequencies_hz, stem_levels_db, third_octaves_db
+from analysis.sound.hum import Hum
+from analysis.sound.resonances import Resonance
 from analysis.sound.spectrum import BandLevel, band_levels_from_mel
+from analysis.sound.stereo_bands import BandImage
 
 if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
     from analysis.sound.measure import SoundMeasurements
@@ -44,6 +47,17 @@ class Evidence:
     band_levels: list[BandLevel]
     curve_db: list[float] | None
     stems_db: dict[str, list[float]] | None
+    psr_min_lu: float | None = None
+    psr_median_lu: float | None = None
+    psr_min_at_s: float | None = None
+    limited_share: float | None = None
+    inter_sample_overs: int | None = None
+    inter_sample_overs_at_s: list[float] = field(default_factory=list)
+    codec_cutoff_hz: float | None = None
+    resonances: list[Resonance] = field(default_factory=list)
+    hum: Hum | None = None
+    band_images: list[BandImage] = field(default_factory=list)
+    low_end: BandImage | None = None
 
     @classmethod
     def of(
@@ -80,6 +94,17 @@ class Evidence:
             band_levels=band_levels_from_mel(picture),
             curve_db=[round(float(level), 2) for level in third_octaves_db(picture)],
             stems_db=stem_levels_db(stems) if stems else None,
+            psr_min_lu=loudness.psr_min_lu,
+            psr_median_lu=loudness.psr_median_lu,
+            psr_min_at_s=loudness.psr_min_at_s,
+            limited_share=measured.dynamics.limited_share,
+            inter_sample_overs=loudness.inter_sample_overs,
+            inter_sample_overs_at_s=loudness.inter_sample_overs_at_s,
+            codec_cutoff_hz=measured.spectrum.codec_cutoff_hz,
+            resonances=measured.spectrum.resonances,
+            hum=measured.hum,
+            band_images=stereo.bands,
+            low_end=stereo.low_end,
         )
 
     @classmethod
@@ -121,6 +146,7 @@ class Evidence:
             ],
             curve_db=_curve_db(document["mix"]),
             stems_db=document["mix"].get("stems_db"),
+            **_since_version_3(document),
         )
 
 
@@ -133,6 +159,32 @@ def _low_band_correlation(bands: Any) -> float | None:
             weighted += power * correlation
             total += power
     return weighted / total if total > 0 else None
+
+
+def _since_version_3(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What reports hold since version 3 of the measurements; left out where an older one has not,
+    so that the checks which need it stay silent."""
+    loudness, stereo, spectrum = document["loudness"], document["stereo"], document["spectrum"]
+    hum, low_end = document.get("hum"), stereo.get("low_end")
+    return {
+        **{
+            name: loudness[name]
+            for name in (
+                "psr_min_lu",
+                "psr_median_lu",
+                "psr_min_at_s",
+                "inter_sample_overs",
+                "inter_sample_overs_at_s",
+            )
+            if name in loudness
+        },
+        "limited_share": document.get("dynamics", {}).get("limited_share"),
+        "codec_cutoff_hz": spectrum.get("codec_cutoff_hz"),
+        "resonances": [Resonance(**one) for one in spectrum.get("resonances", [])],
+        "hum": None if hum is None else Hum(**hum),
+        "band_images": [BandImage(**one) for one in stereo.get("bands", [])],
+        "low_end": None if low_end is None else BandImage(**low_end),
+    }
 
 
 def _curve_db(mix: Mapping[str, Any]) -> list[float] | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.mixing.level_checks import HIGHEST_TRUE_PEAK_DBTP, LOW_PLR_LU
+from analysis.mixing.dynamics_checks import LOW_PLR_LU
+from analysis.mixing.level_checks import HIGHEST_TRUE_PEAK_DBTP
 from analysis.mixing.stereo_checks import LEAST_CORRELATION
 from analysis.mixing.trend import Trend, trend_of_badness
 

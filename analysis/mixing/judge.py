@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from analysis.mixing import level_checks, stereo_checks, tonal
+from analysis.mixing import dynamics_checks, level_checks, recording_checks, stereo_checks, tonal
 from analysis.mixing.evidence import Evidence
 from analysis.mixing.findings import (
     CHECKS,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # the measuring library takes most of a second to load: not f
 
 MOST_FINDINGS = 7
 _RATE = 44_100
-CHECK_MODULES = (tonal, level_checks, stereo_checks)
+CHECK_MODULES = (tonal, level_checks, dynamics_checks, recording_checks, stereo_checks)
 """Modules whose import registers their checks."""
 
 
@@ -100,7 +100,7 @@ def judge_evidence(evidence: Evidence, *, target: GenreTarget, targets: Targets)
         evidence=evidence,
         bands=bands,
         target=target,
-        tonal=targets.tonal,
+        tonal=targets.model_for(target),
         deviation_db=None if curve is None else deviation_db(curve, targets),
     )
     found = [finding for check in CHECKS for finding in check.findings(case)]

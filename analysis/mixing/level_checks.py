@@ -1,4 +1,4 @@
-"""Checks of peaks, loudness, dynamics, and faults in the samples."""
+"""Checks of peaks, loudness, and faults in the samples."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ PLAYBACK_LUFS = -14.0
 
 QUIET_LUFS = {"classical": -27.0, "jazz": -23.0}
 QUIET_LUFS_ELSEWHERE = -19.0
-LOW_PLR_LU = 8.0
-VERY_LOW_PLR_LU = 6.0
 CLIPPED_RUNS_PER_MINUTE = 10.0
 DC_OFFSET = 0.001
 LARGE_DC_OFFSET = 0.01
@@ -77,36 +75,6 @@ class ClippingCheck(Check):
                 "Export again with less gain before the master bus; what is cut off cannot be "
                 "brought back by turning the file down."
             ),
-        )
-
-
-@register
-class OverLimitedCheck(Check):
-    id = "over_limited"
-    category = "dynamics"
-
-    def findings(self, case: Case) -> Iterator[Finding]:
-        plr, loudness = case.evidence.plr_lu, case.evidence.integrated_lufs
-        if plr is None or loudness is None or plr >= LOW_PLR_LU:
-            return
-        under = LOW_PLR_LU - plr
-        turned_down = loudness - PLAYBACK_LUFS
-        consequence = (
-            f" Services that play at {PLAYBACK_LUFS:g} LUFS turn it down by {turned_down:.1f} dB, "
-            "and only the lost punch remains."
-            if turned_down > 0
-            else ""
-        )
-        yield self.found(
-            severity="warning" if plr < VERY_LOW_PLR_LU else "advice",
-            title="Heavily limited",
-            explanation=(
-                f"Peaks rise only {plr:.1f} dB above the loudness of {loudness:.1f} LUFS: drums "
-                f"lose their punch.{consequence}"
-            ),
-            amount_db=-under,
-            importance=under,
-            advice=Advice(f"Give the limiter {min(under, 3.0):.1f} dB less input and compare."),
         )
 
 

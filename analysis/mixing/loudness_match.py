@@ -13,7 +13,7 @@ import numpy as np
 import scipy.signal
 
 from analysis.sound.equaliser import Move, response_db
-from analysis.sound.loudness import k_weighting_sos
+from analysis.sound.k_weighting import k_weighting_sos
 
 
 def loudness_match_db(

@@ -73,7 +73,7 @@ def target_of_tracks(
         raise UnusableTarget("Give at least one track a weight above zero.")
     curves, middle = _aligned(np.array([track.curve_db for track in tracks]), weights)
     bands, band_middle = _aligned(np.array([track.bands_db for track in tracks]), weights)
-    sizes = targets.tonal.sizes_db(curves - middle)
+    sizes = targets.plain.sizes_db(curves - middle)
     reach_low, reach_high = _corridor(sizes, weights, np.zeros(sizes.shape[1]))
     low, high = _corridor(curves, weights, middle)
     band_low, band_high = _corridor(bands, weights, band_middle)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,15 @@ class Targets:
     def of(self, genre: str) -> GenreTarget:
         """The genre's target, or that of all tracks together for an unknown genre."""
         return self.find(genre) or self.genres[ANY_GENRE]
+
+    def model_for(self, target: GenreTarget) -> TonalModel:
+        """What finds the moves that explain a deviation from *target*."""
+        return self.plain if target.is_own else self.tonal
+
+    @cached_property
+    def plain(self) -> TonalModel:
+        """The model of own targets: see :meth:`TonalModel.plain`."""
+        return TonalModel.plain(self.tonal.frequencies_hz)
 
 
 def targets_file() -> Path:

@@ -20,7 +20,8 @@ from analysis.mixing.findings import (
     Where,
     register,
 )
-from analysis.mixing.tonal_moves import Deviation, Reach, TonalModel
+from analysis.mixing.targets import GenreTarget
+from analysis.mixing.tonal_moves import Deviation, TonalModel
 from analysis.sound import mel
 from analysis.sound.equaliser import Move
 from analysis.sound.spectrum import BANDS
@@ -116,11 +117,11 @@ class TonalCheck(Check):
             explanation=(
                 f"{words.too_much if high else words.too_little} Against the rest of its spectrum "
                 f"it is {abs(found.size_db):.1f} dB {'above' if high else 'below'} the middle of "
-                f"{case.target.tracks_in_words}; nine in ten of them stay {size:.1f} dB nearer."
+                f"{case.target.tracks_in_words}; {_corridor_in_words(case.target, size)}"
             ),
             where=_where(found.move),
             amount_db=found.outside_db,
-            confidence=_confidence(case.target.moves, case.tonal, found, case.target.n_tracks),
+            confidence=_confidence(case.target, case.tonal, found),
             importance=size,
             advice=_advice(found),
         )
@@ -234,8 +235,16 @@ def _hertz(frequency_hz: float) -> str:
     return f"{rounded / 1000:g} kHz" if rounded >= 1000 else f"{rounded:.0f} Hz"
 
 
-def _confidence(reach: Reach, model: TonalModel, found: Deviation, n_tracks: int) -> float:
-    """Far outside a narrow corridor measured on many tracks is certain."""
+def _corridor_in_words(target: GenreTarget, outside_db: float) -> str:
+    if target.is_own:
+        return f"that is {outside_db:.1f} dB outside their range."
+    return f"nine in ten of them stay {outside_db:.1f} dB nearer."
+
+
+def _confidence(target: GenreTarget, model: TonalModel, found: Deviation) -> float:
+    """Far outside a narrow corridor measured on many tracks is certain. An own target is what its
+    artist says it is, so there its number of tracks does not count."""
     at = model.moves.index(found.move)
-    width = max(1.0, reach.p90_db[at] - reach.p10_db[at])
-    return min(0.95, (0.5 + abs(found.outside_db) / width) * n_tracks / (n_tracks + 10.0))
+    width = max(1.0, target.moves.p90_db[at] - target.moves.p10_db[at])
+    known = 1.0 if target.is_own else target.n_tracks / (target.n_tracks + 10.0)
+    return min(0.95, (0.5 + abs(found.outside_db) / width) * known)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,15 @@ class TonalModel:
         points = self.frequencies_hz.size
         if self.covariance.shape != (points, points):
             raise ValueError(f"expected a covariance of {points} points")
+
+    @classmethod
+    def plain(cls, frequencies_hz: npt.ArrayLike) -> Self:
+        """A model that takes every deviation at face value: then sizes are plain least squares.
+
+        For a target that an artist chose, how finished tracks differ is no excuse: the mix is
+        meant to sound like these very tracks.
+        """
+        return cls(frequencies_hz, np.eye(np.size(frequencies_hz)))
 
     @cached_property
     def moves(self) -> list[Move]:

@@ -187,7 +187,7 @@ class _Writer:
         frame = Frame(MARGIN + _GUTTER, self.y, _WIDTH - _GUTTER, 66)
         draw_bands(self.surface, frame, bands)
         self.y += 98
-        note = "0 dB is the middle of finished tracks; eight of ten of them lie in the grey"
+        note = "0 dB is the middle of the target; eight of ten of its tracks lie in the grey"
         right = MARGIN + _WIDTH
         self.surface.text(right, self.y, note, size=6.5, colour=INK_3, align="right")
         self.y += 16
@@ -223,7 +223,7 @@ class _Writer:
         self._room(height if height < PAGE_HEIGHT - MARGIN - _FOOT else 80)
         self._title("Findings", "the most important first" if findings else "")
         if not findings:
-            text = "Balance, loudness, dynamics and stereo lie where finished tracks lie."
+            text = "Balance, loudness, dynamics and stereo lie where the target's tracks lie."
             self.surface.text(MARGIN, self.y + 2, text, size=8.5, colour=INK_2)
             self.y += 16
         for finding, (why, todo) in zip(findings, texts, strict=True):

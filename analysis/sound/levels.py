@@ -12,6 +12,7 @@ CLIP_LEVEL = 0.9998
 
 CLIP_RUN_SAMPLES = 3
 SILENCE_LEVEL = 10.0 ** (-60.0 / 20.0)
+PEAKS_PER_SECOND = 100
 _MAX_LISTED = 50
 
 
@@ -46,6 +47,9 @@ class LevelsMeter:
         self._runs = 0
         self._samples = 0
         self._at_s: list[float] = []
+        self._peaks: list[npt.NDArray[np.float32]] = []
+        self._step = max(1, round(sample_rate / PEAKS_PER_SECOND))
+        self._pending: npt.NDArray[np.float32] = np.empty(0, dtype=np.float32)
 
     def add(self, block: npt.NDArray[np.float32]) -> None:
         """Take the next samples, shape (channels, n)."""
@@ -55,6 +59,7 @@ class LevelsMeter:
         self._sums += block.sum(axis=1, dtype=np.float64)
         magnitude = np.abs(block)
         loudest = magnitude.max(axis=0)
+        self._keep_peaks(loudest)
         above = loudest > SILENCE_LEVEL
         if above.any():
             if self._first is None:
@@ -64,6 +69,17 @@ class LevelsMeter:
             for channel, samples in enumerate(magnitude):
                 self._count_runs(channel, samples >= CLIP_LEVEL)
         self._seen += n
+
+    @property
+    def peaks(self) -> npt.NDArray[np.float32]:
+        """Largest amplitude of any channel in every whole hundredth of a second, shape (n,)."""
+        return np.concatenate([np.empty(0, np.float32), *self._peaks])
+
+    def _keep_peaks(self, loudest: npt.NDArray[np.float32]) -> None:
+        waiting = np.concatenate([self._pending, loudest]) if self._pending.size else loudest
+        whole = waiting.size // self._step
+        self._pending = waiting[whole * self._step :].copy()
+        self._peaks.append(waiting[: whole * self._step].reshape(whole, self._step).max(axis=1))
 
     def _count_runs(self, channel: int, full: npt.NDArray[np.bool_]) -> None:
         """Count runs that end in this block; one that reaches its end stays open."""

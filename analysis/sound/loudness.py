@@ -13,6 +13,7 @@ import numpy.typing as npt
 import scipy.signal
 
 from analysis.sound.decibels import power_db
+from analysis.sound.k_weighting import k_weighting_sos
 
 STEPS_PER_SECOND = 100
 """Meter hop of 10 ms: at 100 ms, EBU 3341 case 13's short bursts miss by up to 0.57 LU."""
@@ -20,10 +21,11 @@ STEPS_PER_SECOND = 100
 MOMENTARY_STEPS = 40
 SHORT_TERM_STEPS = 300
 GATING_HOP_STEPS = 10
+MOST_MOMENTARY_VALUES = 600
 ABSOLUTE_GATE_LUFS = -70.0
 INTEGRATED_RELATIVE_GATE_LU = -10.0
 RANGE_RELATIVE_GATE_LU = -20.0
-_OFFSET_LUFS = -0.691
+LOUDNESS_OFFSET_LUFS = -0.691
 
 Array = npt.NDArray[np.float64]
 
@@ -36,6 +38,12 @@ class Loudness:
     holds the 3 s loudness ending at 1, 2, 3 ... steps of ``short_term_step_s`` seconds (shorter
     windows at the beginning), None below the absolute gate. ``plr_lu`` is true peak minus
     integrated loudness.
+
+    ``momentary_lufs`` is the loudest 400 ms that end within each step of ``momentary_step_s``
+    seconds, at most 600 values. ``psr_min_lu`` and ``psr_median_lu`` sum up the peak to short-term
+    loudness ratio of every second, ``psr_min_at_s`` is the end of the 3 s with the smallest one.
+    ``inter_sample_overs`` counts the places where the wave between samples exceeds full scale
+    while the samples around do not; ``inter_sample_overs_at_s`` lists the first of them.
     """
 
     integrated_lufs: float | None
@@ -47,6 +55,13 @@ class Loudness:
     short_term_max_lufs: float | None
     short_term_step_s: float
     short_term_lufs: list[float | None]
+    momentary_step_s: float
+    momentary_lufs: list[float | None]
+    psr_min_lu: float | None
+    psr_median_lu: float | None
+    psr_min_at_s: float | None
+    inter_sample_overs: int
+    inter_sample_overs_at_s: list[float]
 
 
 @dataclass(frozen=True)
@@ -59,33 +74,8 @@ class ProgrammeLoudness:
     short_term_max_lufs: float | None
     short_term_step_s: float
     short_term_lufs: list[float | None]
-
-
-def k_weighting_sos(sample_rate: int) -> Array:
-    """K-weighting as two second-order sections, shape (2, 6), for any sample rate in Hz.
-
-    The analogue prototype behind BS.1770's 48 kHz coefficients (shelf 1,682 Hz, +4 dB, and
-    high-pass 38 Hz), mapped by the bilinear transform as in De Man, "Evaluation of
-    implementations of the EBU R128 loudness measurement", AES 2018.
-    """
-    k = np.tan(np.pi * 1681.974450955533 / sample_rate)
-    q = 0.7071752369554196
-    high = 10.0 ** (3.999843853973347 / 20.0)
-    band = high**0.4996667741545416
-    a0 = 1.0 + k / q + k * k
-    shelf = [
-        (high + band * k / q + k * k) / a0,
-        2.0 * (k * k - high) / a0,
-        (high - band * k / q + k * k) / a0,
-        1.0,
-        2.0 * (k * k - 1.0) / a0,
-        (1.0 - k / q + k * k) / a0,
-    ]
-    k = np.tan(np.pi * 38.13547087602444 / sample_rate)
-    q = 0.5003270373238773
-    a0 = 1.0 + k / q + k * k
-    high_pass = [1.0, -2.0, 1.0, 1.0, 2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0]
-    return np.array([shelf, high_pass])
+    momentary_step_s: float
+    momentary_lufs: list[float | None]
 
 
 def channel_weights(channel_layout: str) -> Array:
@@ -144,10 +134,14 @@ class LoudnessMeter:
         self._open_energy = float(sums[closed]) if sums.size > closed else 0.0
         self._seen = end
 
+    @property
+    def powers(self) -> Array:
+        """K-weighted power (channel sum) of every whole hundredth of a second, shape (n,)."""
+        return np.concatenate([np.empty(0), *self._energies]) / (self._rate / STEPS_PER_SECOND)
+
     def result(self) -> ProgrammeLoudness:
         """Loudness of everything heard so far."""
-        energies = np.concatenate([np.empty(0), *self._energies])
-        energies /= self._rate / STEPS_PER_SECOND
+        energies = self.powers
         momentary = _moving_mean(energies, MOMENTARY_STEPS)
         short_term = _moving_mean(energies, SHORT_TERM_STEPS)
         return ProgrammeLoudness(
@@ -157,6 +151,8 @@ class LoudnessMeter:
             short_term_max_lufs=_maximum_lufs(short_term),
             short_term_step_s=1.0,
             short_term_lufs=_curve(energies),
+            momentary_step_s=_momentary_step(energies.size) / STEPS_PER_SECOND,
+            momentary_lufs=_momentary_curve(momentary, _momentary_step(energies.size)),
         )
 
 
@@ -166,7 +162,7 @@ def integrated_lufs(block_power: Array) -> float | None:
     if loud.size == 0:
         return None
     gate = loud.mean() * 10.0 ** (INTEGRATED_RELATIVE_GATE_LU / 10.0)
-    return power_db(float(loud[loud > gate].mean()), offset_db=_OFFSET_LUFS)
+    return power_db(float(loud[loud > gate].mean()), offset_db=LOUDNESS_OFFSET_LUFS)
 
 
 def loudness_range_lu(short_term_power: Array) -> float | None:
@@ -180,7 +176,7 @@ def loudness_range_lu(short_term_power: Array) -> float | None:
 
 
 def _power_of(lufs: float) -> float:
-    return 10.0 ** ((lufs - _OFFSET_LUFS) / 10.0)
+    return 10.0 ** ((lufs - LOUDNESS_OFFSET_LUFS) / 10.0)
 
 
 def _moving_mean(energies: Array, steps: int) -> Array:
@@ -191,7 +187,29 @@ def _moving_mean(energies: Array, steps: int) -> Array:
 
 
 def _maximum_lufs(powers: Array) -> float | None:
-    return power_db(float(powers.max()), offset_db=_OFFSET_LUFS) if powers.size else None
+    return power_db(float(powers.max()), offset_db=LOUDNESS_OFFSET_LUFS) if powers.size else None
+
+
+def _momentary_step(steps: int) -> int:
+    """Meter steps per value of the momentary curve: half a second, longer for long sounds."""
+    return max(STEPS_PER_SECOND // 2, -(-steps // MOST_MOMENTARY_VALUES))
+
+
+def _momentary_curve(momentary: Array, step: int) -> list[float | None]:
+    if momentary.size == 0:
+        return []
+    ends = np.arange(momentary.size) + MOMENTARY_STEPS
+    last = (ends - 1) // step
+    starts = np.searchsorted(last, np.arange(last[0], last[-1] + 1))
+    loudest = np.maximum.reduceat(momentary, starts)
+    gate = _power_of(ABSOLUTE_GATE_LUFS)
+    levels = [_rounded_lufs(float(power)) if power > gate else None for power in loudest]
+    return [None] * int(last[0]) + levels
+
+
+def _rounded_lufs(power: float) -> float | None:
+    level = power_db(power, offset_db=LOUDNESS_OFFSET_LUFS)
+    return None if level is None else round(level, 1)
 
 
 def _curve(energies: Array) -> list[float | None]:
@@ -201,5 +219,6 @@ def _curve(energies: Array) -> list[float | None]:
     powers = (total[ends] - total[starts]) / np.maximum(ends - starts, 1)
     gate = _power_of(ABSOLUTE_GATE_LUFS)
     return [
-        power_db(float(power), offset_db=_OFFSET_LUFS) if power > gate else None for power in powers
+        power_db(float(power), offset_db=LOUDNESS_OFFSET_LUFS) if power > gate else None
+        for power in powers
     ]

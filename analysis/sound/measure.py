@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,15 @@ import soxr
 from analysis.sound import mel
 from analysis.sound.decibels import amplitude_db
 from analysis.sound.decode import AudioInfo, stream
+from analysis.sound.dynamics import Dynamics, dynamics
 from analysis.sound.features import Features, features
 from analysis.sound.fold import Fold
 from analysis.sound.frames import frames
+from analysis.sound.hum import Hum, find_hum
 from analysis.sound.key import Key, key
 from analysis.sound.levels import Levels, LevelsMeter
 from analysis.sound.loudness import Loudness, LoudnessMeter
+from analysis.sound.peak_loudness import peak_to_short_term
 from analysis.sound.rhythm import Rhythm, rhythm
 from analysis.sound.spectrum import Spectrum, SpectrumMeter
 from analysis.sound.stereo import Stereo, StereoMeter
@@ -42,6 +45,8 @@ class SoundMeasurements:
     levels: Levels
     stereo: Stereo
     spectrum: Spectrum
+    dynamics: Dynamics
+    hum: Hum | None
     waveform: Waveform
     rhythm: Rhythm
     key: Key
@@ -120,6 +125,7 @@ class Meters:
         pulse = rhythm(moving.onset)
         report(0.9, "Finding the key")
         tonality = key(mono)
+        report(0.95, "Looking for hum and resonances")
         loudness = self._loudness_with_peaks()
         spectrum = self._spectrum.result()
         report(1.0, "Measured")
@@ -127,8 +133,10 @@ class Meters:
             info=info,
             loudness=loudness,
             levels=self._levels.result(),
-            stereo=self._stereo.result(),
+            stereo=self._image(),
             spectrum=spectrum,
+            dynamics=dynamics(mono, powers=self._loudness.powers, peaks=self._levels.peaks),
+            hum=find_hum(mono, sample_rate=mel.SAMPLE_RATE),
             waveform=self._waveform.result(),
             rhythm=pulse,
             key=tonality,
@@ -136,12 +144,17 @@ class Meters:
             mono_22k=mono,
         )
 
+    def _image(self) -> Stereo:
+        bands, low_end = self._spectrum.images()
+        return replace(self._stereo.result(), bands=bands, low_end=low_end)
+
     def _loudness_with_peaks(self) -> Loudness:
         programme = self._loudness.result()
         true_peak_dbtp = amplitude_db(self._true_peak.finish())
         plr_lu = None
         if true_peak_dbtp is not None and programme.integrated_lufs is not None:
             plr_lu = round(true_peak_dbtp - programme.integrated_lufs, 3)
+        ratio = peak_to_short_term(self._levels.peaks, self._loudness.powers)
         return Loudness(
             integrated_lufs=programme.integrated_lufs,
             loudness_range_lu=programme.loudness_range_lu,
@@ -152,6 +165,13 @@ class Meters:
             short_term_max_lufs=programme.short_term_max_lufs,
             short_term_step_s=programme.short_term_step_s,
             short_term_lufs=programme.short_term_lufs,
+            momentary_step_s=programme.momentary_step_s,
+            momentary_lufs=programme.momentary_lufs,
+            psr_min_lu=ratio.least_lu,
+            psr_median_lu=ratio.median_lu,
+            psr_min_at_s=ratio.least_at_s,
+            inter_sample_overs=self._true_peak.overs,
+            inter_sample_overs_at_s=self._true_peak.overs_at_s,
         )
 
 

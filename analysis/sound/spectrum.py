@@ -13,41 +13,21 @@ import numpy.typing as npt
 import scipy.fft
 
 from analysis.sound import mel
+from analysis.sound.band_course import BandCourse, band_course
+from analysis.sound.bands import BANDS, FLOOR_DB, BandLevel, Cumulative, level_db
+from analysis.sound.codec_edge import codec_cutoff_hz
 from analysis.sound.decibels import ratio_db
+from analysis.sound.history import History
+from analysis.sound.k_weighting import k_weighting_power
+from analysis.sound.resonances import Resonance, find_resonances
+from analysis.sound.stereo_bands import LOW_END_HZ, BandImage, band_image
 
 Array = npt.NDArray[np.float64]
-
-BANDS: tuple[tuple[str, float, float], ...] = (
-    ("sub", 20.0, 60.0),
-    ("bass", 60.0, 250.0),
-    ("low_mids", 250.0, 500.0),
-    ("mids", 500.0, 2_000.0),
-    ("high_mids", 2_000.0, 4_000.0),
-    ("presence", 4_000.0, 6_000.0),
-    ("brilliance", 6_000.0, 20_000.0),
-)
-"""Name, lowest and highest frequency in Hz."""
 
 FRACTION = 6
 _LOWEST_HZ = 20.0
 _HIGHEST_HZ = 20_000.0
 _WINDOW_S = 0.37
-FLOOR_DB = -100.0
-
-
-@dataclass(frozen=True)
-class BandLevel:
-    """One band: edges in Hz and its power in dB relative to the sum of all seven.
-
-    ``high_hz`` is lower than the band's nominal edge where the sound (or the mel picture) ends
-    below it. ``correlation`` of left and right in the band, where it was measured.
-    """
-
-    name: str
-    low_hz: float
-    high_hz: float
-    level_db: float
-    correlation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +38,11 @@ class Spectrum:
     to the whole, from 20 Hz to 20 kHz or half the sample rate. ``tilt_db_per_octave`` is the
     slope of the power density's regression line from 100 Hz to 10 kHz. ``cutoff_hz`` is where
     the spectrum ends: above it, everything is 60 dB below the level at 1 to 4 kHz or lower.
+
+    ``k_offset_db`` added to a level makes it relative to the K-weighted whole, as loudness meters
+    weigh it. ``codec_cutoff_hz`` is where a lossy encoder cut the spectrum off, None without such
+    a wall. ``band_course`` is the bands' level through time, ``resonances`` the narrow peaks that
+    stay through the whole sound.
     """
 
     frequencies_hz: list[float]
@@ -66,6 +51,10 @@ class Spectrum:
     centroid_hz: float
     tilt_db_per_octave: float
     cutoff_hz: float
+    k_offset_db: float
+    codec_cutoff_hz: float | None
+    band_course: BandCourse
+    resonances: list[Resonance]
 
 
 class SpectrumMeter:
@@ -79,6 +68,8 @@ class SpectrumMeter:
         half = self._n_fft // 2 + 1
         self._power = np.zeros(half)
         self._cross = np.zeros(half)
+        self._difference = np.zeros(half)
+        self.history = History(bin_hz=sample_rate / self._n_fft, nyquist_hz=sample_rate / 2)
         self._pending: npt.NDArray[np.complex64] = np.empty(0, dtype=np.complex64)
         self._frames = 0
 
@@ -97,34 +88,34 @@ class SpectrumMeter:
         frames = np.lib.stride_tricks.sliding_window_view(packed, self._n_fft)
         frames = frames[:: self._hop][:n_frames] * self._window
         z = scipy.fft.fft(frames, axis=1, overwrite_x=True)
-        real, imag = z.real, z.imag
-        power = np.einsum("fk,fk->k", real, real) + np.einsum("fk,fk->k", imag, imag)
-        self._power += _mirrored(power) / 4
+        power = _mean_power(z)
+        self._power += power.sum(axis=0)
+        self.history.add(power)
         half = self._n_fft // 2
         up, down = slice(1, half), slice(-1, half, -1)
-        cross = np.einsum("fk,fk->k", real[:, up], imag[:, down])
-        cross += np.einsum("fk,fk->k", imag[:, up], real[:, down])
-        self._cross[up] += cross / 2
+        both = (z[:, up] * z[:, down]).sum(axis=0)
+        self._cross[up] += both.imag / 2
+        self._difference[up] += both.real / 2
         for edge in (0, half):
-            self._cross[edge] += float(real[:, edge] @ imag[:, edge])
+            left, right = z.real[:, edge], z.imag[:, edge]
+            self._cross[edge] += float(left @ right)
+            self._difference[edge] += float(left @ left - right @ right) / 2
         self._frames += n_frames
 
     def result(self) -> Spectrum:
         """The average of everything heard so far."""
-        if self._frames == 0:
-            self._pending = np.pad(self._pending, (0, self._n_fft - self._pending.size))
-            self._transform(self._pending, 1)
-        hz = np.arange(self._power.size) * (self._rate / self._n_fft)
+        self._close()
+        hz = self._hz()
         nyquist = self._rate / 2
-        power = Cumulative(self._power, hz)
-        cross = Cumulative(self._cross, hz)
+        power, cross = Cumulative(self._power, hz), Cumulative(self._cross, hz)
         total = power.between(_LOWEST_HZ, min(_HIGHEST_HZ, nyquist))
+        row_s = self._hop * self.history.frames_per_row / self._rate
         half_band = 2.0 ** (0.5 / FRACTION)
         steps = np.arange(int(np.log2(_HIGHEST_HZ / _LOWEST_HZ) * FRACTION) + 1)
         centres = _LOWEST_HZ * 2.0 ** (steps / FRACTION)
         centres = centres[centres * half_band <= nyquist]
         levels = [
-            _level(power.between(centre / half_band, centre * half_band), total)
+            level_db(power.between(centre / half_band, centre * half_band), total)
             for centre in centres
         ]
         density = np.array(levels) - 10.0 * np.log10(centres)
@@ -135,30 +126,58 @@ class SpectrumMeter:
             centroid_hz=round(float((hz * self._power).sum() / max(self._power.sum(), 1e-30)), 1),
             tilt_db_per_octave=_tilt(centres, density),
             cutoff_hz=_cutoff_hz(centres, density),
+            k_offset_db=_k_offset_db(self._power, hz, self._rate, total),
+            codec_cutoff_hz=codec_cutoff_hz(self._power, bin_hz=float(hz[1])),
+            band_course=band_course(
+                self.history, row_s=row_s, bands=BANDS, total_power=total / self._frames
+            ),
+            resonances=find_resonances(self.history, row_s=row_s),
         )
 
+    def images(self) -> tuple[list[BandImage], BandImage]:
+        """Stereo image of each of the seven bands, and of the low end below 120 Hz."""
+        self._close()
+        hz, nyquist = self._hz(), self._rate / 2
+        power, cross = Cumulative(self._power, hz), Cumulative(self._cross, hz)
+        difference = Cumulative(self._difference, hz)
+        total = power.between(_LOWEST_HZ, min(_HIGHEST_HZ, nyquist))
 
-def _mirrored(power: npt.NDArray[np.float32]) -> Array:
-    """Sum of bins k and N - k for k = 0 .. N / 2, from all N bins."""
-    half = power.size // 2
-    folded = power[: half + 1].astype(np.float64)
-    folded[0] *= 2
-    folded[1:half] += power[:half:-1]
-    folded[half] *= 2
+        def image(name: str, low_hz: float, high_hz: float) -> BandImage:
+            return band_image(
+                name,
+                low_hz,
+                high_hz,
+                power=power.between,
+                cross=cross.between,
+                difference=difference.between,
+                total=total,
+            )
+
+        bands = [image(name, low, min(high, nyquist)) for name, low, high in BANDS if low < nyquist]
+        return bands, image("low_end", *LOW_END_HZ)
+
+    def _close(self) -> None:
+        """A sound shorter than a frame is heard as one, followed by silence."""
+        if self._frames == 0:
+            self._pending = np.pad(self._pending, (0, self._n_fft - self._pending.size))
+            self._transform(self._pending, 1)
+
+    def _hz(self) -> Array:
+        frequencies: Array = np.arange(self._power.size) * (self._rate / self._n_fft)
+        return frequencies
+
+
+def _mean_power(z: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+    """(|L|^2 + |R|^2) / 2 in bins 0 .. N / 2 of frames (n, N) of FFT(left + i right)."""
+    parts = z.view(np.float32)
+    squares = parts * parts
+    power = squares[:, 0::2] + squares[:, 1::2]
+    half = power.shape[1] // 2
+    folded = power[:, : half + 1].copy()
+    folded[:, 1:half] += power[:, :half:-1]
+    folded *= np.float32(0.25)
+    folded[:, [0, half]] *= 2
     return folded
-
-
-class Cumulative:
-    """Power between any two frequencies of a spectrum given at evenly spaced ones."""
-
-    def __init__(self, power: Array, hz: Array) -> None:
-        half_bin = (hz[1] - hz[0]) / 2
-        self._edges = np.concatenate([[hz[0]], hz + half_bin])
-        self._sums = np.concatenate([[0.0], np.cumsum(power)])
-
-    def between(self, low_hz: float, high_hz: float) -> float:
-        low, high = np.interp([low_hz, high_hz], self._edges, self._sums)
-        return float(high - low)
 
 
 def band_levels_from_mel(mel_uint8: npt.NDArray[np.uint8]) -> list[BandLevel]:
@@ -181,7 +200,7 @@ def band_levels_from_mel(mel_uint8: npt.NDArray[np.uint8]) -> list[BandLevel]:
         parts.append((name, low_hz, top_hz, float((power * share).sum())))
     total = sum(part[3] for part in parts)
     return [
-        BandLevel(name=name, low_hz=low, high_hz=high, level_db=_level(value, total))
+        BandLevel(name=name, low_hz=low, high_hz=high, level_db=level_db(value, total))
         for name, low, high, value in parts
     ]
 
@@ -214,7 +233,7 @@ def _bands(power: Cumulative, cross: Cumulative, nyquist: float) -> list[BandLev
             name=name,
             low_hz=low,
             high_hz=high,
-            level_db=_level(value, total),
+            level_db=level_db(value, total),
             correlation=_band_correlation(cross.between(low, high), value),
         )
         for name, low, high, value in parts
@@ -228,16 +247,17 @@ def _band_correlation(cross: float, power: float) -> float | None:
     return round(float(np.clip(cross / power, -1.0, 1.0)), 4)
 
 
-def _level(power: float, total: float) -> float:
-    level = ratio_db(power, total)
-    return FLOOR_DB if level is None else max(FLOOR_DB, level)
-
-
 def _tilt(centres: Array, density: Array) -> float:
     inside = (centres >= 100.0) & (centres <= 10_000.0) & (density > FLOOR_DB)
     if inside.sum() < 2:
         return 0.0
     return round(float(np.polyfit(np.log2(centres[inside]), density[inside], 1)[0]), 3)
+
+
+def _k_offset_db(power: Array, hz: Array, sample_rate: int, total: float) -> float:
+    """Level of the whole over that of the K-weighted whole, in dB."""
+    offset = ratio_db(total, float((power * k_weighting_power(hz, sample_rate)).sum()))
+    return 0.0 if offset is None else offset
 
 
 def _cutoff_hz(centres: Array, density: Array) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.sound.decibels import ratio_db
+from analysis.sound.stereo_bands import BandImage
 
 _MOST_LOSS_DB = 60.0
 
@@ -21,7 +22,8 @@ class Stereo:
     side. ``width`` is side / (mid + side) in 0..1. ``balance_db`` is right over left, positive
     to the right, None if a side is silent. ``mono_loss_db`` is how far the mono sum's power
     falls below the mean of both channels: 0 for mono, 3 for unrelated channels, at most 60.
-    ``correlation_curve`` has one value per second, None where that second is silent.
+    ``correlation_curve`` has one value per second, None where that second is silent. ``bands`` are
+    the images of the seven bands and ``low_end`` that of 20 to 120 Hz, where they were measured.
     """
 
     channels: int
@@ -31,6 +33,8 @@ class Stereo:
     balance_db: float | None
     mono_loss_db: float
     correlation_curve: list[float | None]
+    bands: list[BandImage] = field(default_factory=list)
+    low_end: BandImage | None = None
 
 
 class StereoMeter:

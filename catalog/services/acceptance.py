@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from catalog import selectors
 from catalog.models import Album, Artist, Revision, Track, Upload, UploadState, audio_path
-from catalog.names import title_and_number
+from catalog.names import clean_text, title_and_number
 from catalog.pictures import PictureRefused, reencode
 from catalog.probing import FileRefused, ProbedAudio, probe
 from catalog.services.albums import create_album
@@ -226,6 +226,8 @@ def _make_revision(
 
 
 def _make_track(upload: Upload, artist: Artist, tags: Tags) -> Track:
+    if upload.is_reference:
+        return _make_reference(upload, artist, tags)
     title, number = title_and_number(upload.filename)
     album = _album_for(upload, artist, tags)
     if album is not None and not album.artwork and tags.cover:
@@ -240,6 +242,20 @@ def _make_track(upload: Upload, artist: Artist, tags: Tags) -> Track:
         release_date=tags.release_date,
         composer=tags.composer,
         isrc=tags.isrc,
+    )
+    track.full_clean()
+    track.save()
+    return track
+
+
+def _make_reference(upload: Upload, artist: Artist, tags: Tags) -> Track:
+    """A track by somebody else, whose name stands before the title where the file says it."""
+    title = tags.title or title_and_number(upload.filename)[0]
+    track = Track(
+        artist=artist,
+        title=clean_text(f"{tags.artist} – {title}") if tags.artist else title,
+        version=tags.version,
+        is_reference=True,
     )
     track.full_clean()
     track.save()

@@ -62,8 +62,12 @@ def create_upload(
     track: Track | None = None,
     album: Album | None = None,
     note: str = "",
+    is_reference: bool = False,
 ) -> Upload:
     """Open an upload of ``length_bytes``.
+
+    ``is_reference`` makes new tracks references by somebody else, outside any album; a new version
+    of a track is whatever the track is.
 
     Raises
     ------
@@ -84,8 +88,9 @@ def create_upload(
         folder=clean_folder(folder),
         length_bytes=length_bytes,
         track=track,
-        album=album,
+        album=None if is_reference else album,
         note=clean_text(note, MAX_NOTE_LENGTH),
+        is_reference=is_reference and track is None,
         expires_at=_expiry(),
     )
     upload.full_clean()
@@ -201,6 +206,7 @@ def adopt_file(
     track: Track | None = None,
     album: Album | None = None,
     note: str = "",
+    is_reference: bool = False,
     keep: bool = False,
 ) -> Upload:
     """An upload whose bytes are all on this machine's disk: moved in, or copied with ``keep``.
@@ -215,6 +221,7 @@ def adopt_file(
         track=track,
         album=album,
         note=note,
+        is_reference=is_reference,
     )
     spool = Spool(upload.pk)
     with spool.writer():

@@ -26,7 +26,9 @@ def create_share_link(
     valid_for: timedelta | None = None,
 ) -> ShareLink:
     """A new link; ``valid_for`` None means until it is revoked. Raises ValidationError if nothing
-    at all is shown."""
+    at all is shown, or if the track is a reference by somebody else."""
+    if track.is_reference:
+        raise ValidationError("This is somebody else's music, so it cannot be shared.")
     if not (show_audio or show_genre or show_features or show_mix):
         raise ValidationError("Choose at least one thing that the link shows.")
     link = ShareLink(

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max, QuerySet
+from django.utils import timezone
 
-from catalog.models import Album, Revision, Track
+from catalog.models import Album, Revision, ShareLink, Track
 from catalog.names import MAX_NOTE_LENGTH, clean_text
 from catalog.selectors import current_revision_ids
 from catalog.signals import reanalysis_wanted
@@ -26,12 +27,20 @@ def update_track(
     isrc: str,
     release_date: date | None,
     discoverable: bool,
+    is_reference: bool = False,
 ) -> Track:
-    """Change what is known about a track. Raises ValidationError."""
+    """Change what is known about a track. Raises ValidationError.
+
+    A track that turns out to be somebody else's leaves its album, and its share links end.
+    """
     code = normal_isrc(isrc)
     if isrc.strip() and not code:
         raise ValidationError(
             {"isrc": "An ISRC has two letters, three letters or digits, and seven digits."}
+        )
+    if is_reference and discoverable:
+        raise ValidationError(
+            {"discoverable": "A reference is somebody else's music: others cannot find it here."}
         )
     track.title = clean_text(title)
     track.version = clean_text(version, 120)
@@ -39,8 +48,14 @@ def update_track(
     track.isrc = code
     track.release_date = release_date
     track.discoverable = discoverable
+    track.is_reference = is_reference
+    if is_reference:
+        track.album, track.position = None, 0
     track.full_clean()
-    track.save()
+    with transaction.atomic():
+        track.save()
+        if is_reference:
+            ShareLink.objects.filter(track=track, revoked_at=None).update(revoked_at=timezone.now())
     return track
 
 
@@ -77,9 +92,11 @@ def update_revision_note(revision: Revision, note: str) -> Revision:
 
 
 def move_tracks(tracks: QuerySet[Track], album: Album | None) -> int:
-    """Put tracks at the end of ``album``, or take them out of any; returns how many were moved."""
+    """Put tracks at the end of ``album``, or take them out of any; returns how many were moved.
+    References by others stay outside albums."""
     with transaction.atomic():
-        moving = list(tracks.select_for_update(of=("self",)).exclude(album=album))
+        own = tracks.filter(is_reference=False)
+        moving = list(own.select_for_update(of=("self",)).exclude(album=album))
         last = 0
         if album is not None:
             last = album.tracks.aggregate(Max("position"))["position__max"] or 0

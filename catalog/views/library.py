@@ -12,7 +12,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from catalog import selectors, services
 from catalog.access import ArtistRequest, artist_required
-from catalog.library import NO_ALBUM, chosen_tracks, library_page, library_row, table_facets
+from catalog.library import (
+    NO_ALBUM,
+    Tracks,
+    chosen_tracks,
+    library_page,
+    library_row,
+    table_facets,
+)
 from catalog.models import Album
 
 NEW_ALBUM = "new"
@@ -73,7 +80,7 @@ def library_bulk(request: ArtistRequest) -> HttpResponse:
     return redirect(_next(request))
 
 
-def _move(request: ArtistRequest, tracks: object, count: int) -> HttpResponse:
+def _move(request: ArtistRequest, tracks: Tracks, count: int) -> HttpResponse:
     chosen = request.POST.get("album", "")
     album: Album | None = None
     if chosen == NEW_ALBUM:
@@ -88,7 +95,14 @@ def _move(request: ArtistRequest, tracks: object, count: int) -> HttpResponse:
         except ValueError:
             messages.warning(request, "Choose an album to move the tracks to.")
             return redirect(_next(request))
-    services.move_tracks(tracks, album)  # type: ignore[arg-type]
+    references = tracks.filter(is_reference=True).count()
+    if references:
+        stays = "stays" if references == 1 else "stay"
+        messages.warning(request, f"{_tracks(references)} by others {stays} outside albums.")
+    if references == count:
+        return redirect(_next(request))
+    count -= references
+    services.move_tracks(tracks, album)
     where = f"moved to {album}" if album else "taken out of their albums"
     messages.success(request, f"{_tracks(count)} {where}.")
     return redirect(_next(request))

@@ -36,6 +36,7 @@ def track_edit(request: ArtistRequest, track_id: UUID) -> HttpResponse:
                 isrc=data["isrc"],
                 release_date=data["release_date"],
                 discoverable=data["discoverable"],
+                is_reference=data["is_reference"],
             )
         except ValidationError as error:
             add_errors(form, error)

@@ -104,6 +104,7 @@ def uploads(request: HttpRequest, artist: Artist) -> HttpResponse:
             track=track,
             album=album,
             note=metadata.get("note", ""),
+            is_reference=metadata.get("reference", "") == "1",
         )
     except services.TooManyUploads as refusal:
         raise _Problem(

@@ -101,7 +101,14 @@ def _take_form(
         for name, size in handler.without_room:
             _refuse(artist, name, size, services.over_quota(artist))
         for file in files:
-            taken = _take(artist, file, track, album, note=request.POST.get("note", ""))
+            taken = _take(
+                artist,
+                file,
+                track,
+                album,
+                note=request.POST.get("note", ""),
+                is_reference="is_reference" in request.POST,
+            )
             accepted += taken == UploadState.ACCEPTED
             waiting += taken == UploadState.CHECKING
             refused += taken == UploadState.REFUSED
@@ -127,6 +134,7 @@ def _take(
     album: Album | None,
     *,
     note: str,
+    is_reference: bool,
 ) -> str:
     """The upload's state once the file has been checked."""
     file.flush()
@@ -138,6 +146,7 @@ def _take(
             track=track,
             album=album,
             note=note,
+            is_reference=is_reference,
         )
         return services.complete_upload(row).state
     except FileRefused:  # kept as a row, which the page lists

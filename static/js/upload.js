@@ -21,6 +21,7 @@ class Item {
   constructor(file, folder) {
     this.file = file;
     this.folder = folder;
+    this.reference = part("reference")?.checked ? "1" : "";
     this.sent = 0;
     this.row = document.getElementById("upload-row").content.firstElementChild.cloneNode(true);
     const find = (selector) => this.row.querySelector(selector);
@@ -42,7 +43,7 @@ class Item {
 
   get key() {
     const { name, size, lastModified } = this.file;
-    return ["svp", config.endpoint, config.track, config.album, this.folder, name, size, lastModified].join("|");
+    return ["svp", config.endpoint, config.track, config.album, this.reference, this.folder, name, size, lastModified].join("|");
   }
 
   show(state, text) {
@@ -77,6 +78,7 @@ class Item {
         track: config.track,
         album: config.album,
         note: part("version-note")?.value ?? "",
+        reference: this.reference,
       },
       onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrfToken()),
       onShouldRetry: (error) => {
@@ -239,7 +241,8 @@ function add(found) {
   for (const { folder } of found) perFolder.set(folder, (perFolder.get(folder) ?? 0) + 1);
   const known = new Set(underWay().map((item) => item.key));
   for (const { file, folder } of found) {
-    const item = { file, folder: folder && perFolder.get(folder) > 1 ? folder : "" };
+    const reference = part("reference")?.checked ? "1" : "";
+    const item = { file, reference, folder: folder && perFolder.get(folder) > 1 ? folder : "" };
     const key = Object.getOwnPropertyDescriptor(Item.prototype, "key").get.call(item);
     if (!known.has(key)) items.push(new Item(item.file, item.folder));
   }

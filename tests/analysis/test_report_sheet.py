@@ -131,7 +131,7 @@ def test_nothing_runs_off_the_paper(n_findings):
 
 def test_a_mix_without_findings_is_told_so():
     texts = [text for *_, text in written(sheet(n_findings=0)).texts]
-    assert "Balance, loudness, dynamics and stereo lie where finished tracks lie." in texts
+    assert "Balance, loudness, dynamics and stereo lie where the target's tracks lie." in texts
     assert "Advised equaliser" not in texts
 
 

@@ -51,7 +51,11 @@ def judged_sound(
 
 def stored(number: int, *, genre: str) -> dict:
     """The parts of a stored report that judging again reads."""
-    sound = measured(demo_tracks()[number].path)
+    return document_of(measured(demo_tracks()[number].path), genre=genre)
+
+
+def document_of(sound: SoundMeasurements, *, genre: str) -> dict:
+    """The same of any measured sound."""
     loudness = asdict(sound.loudness)
     loudness["peak_to_loudness_lu"] = loudness.pop("plr_lu")
     document = {
@@ -59,6 +63,8 @@ def stored(number: int, *, genre: str) -> dict:
         "loudness": {**loudness, **asdict(sound.levels)},
         "stereo": asdict(sound.stereo),
         "spectrum": asdict(sound.spectrum),
+        "dynamics": asdict(sound.dynamics),
+        "hum": None if sound.hum is None else asdict(sound.hum),
         "mix": asdict(judged(sound, genre=genre)),
     }
     return json.loads(json.dumps(document))

@@ -17,7 +17,7 @@ from analysis.mixing.comparison import (
 )
 from analysis.mixing.spectrum_comparison import compare_spectra, k_weighting_db
 from analysis.sound.equaliser import Move, response_db
-from analysis.sound.loudness import k_weighting_sos
+from analysis.sound.k_weighting import k_weighting_sos
 from tests.analysis.mixing.mixes import RATE
 from tests.analysis.mixing.reports import mix_document
 

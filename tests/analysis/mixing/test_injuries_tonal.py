@@ -49,7 +49,8 @@ def filtered(sound: np.ndarray, moves: list[Move]) -> np.ndarray:
 def found_in(sound: np.ndarray, target: GenreTarget) -> list[Deviation]:
     targets = load_targets()
     deviation = deviation_db(curve_verdict(curve(sound), target), targets)
-    return without_conflicts(targets.tonal.explain(deviation, target.moves, smallest_db=1.0))
+    model = targets.model_for(target)
+    return without_conflicts(model.explain(deviation, target.moves, smallest_db=1.0))
 
 
 @cache

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import av
 import numpy as np
 import pyloudnorm
 import pytest
 
 from analysis.sound.loudness import LoudnessMeter, ProgrammeLoudness, channel_weights
+from tests.analysis.sound.ffmpeg_meter import ebur128
 from tests.analysis.sound.signals import noise, sine, tones
 
 RATE = 48_000
@@ -129,7 +128,7 @@ def test_rates_that_are_no_multiple_of_a_hundred_do_not_drift(rate):
 
 
 def test_silence_and_very_short_sound_have_no_loudness():
-    nothing = ProgrammeLoudness(None, None, None, None, 1.0, [None] * 5)
+    nothing = ProgrammeLoudness(None, None, None, None, 1.0, [None] * 5, 0.5, [None] * 10)
     assert loudness(np.zeros((2, 5 * RATE), np.float32)) == nothing
     assert loudness(noise(0.2, rate=RATE)).integrated_lufs is None
 
@@ -141,33 +140,36 @@ def test_agrees_with_pyloudnorm_and_ffmpeg_on_noise_with_dynamics():
     ours = loudness(sound)
     theirs = pyloudnorm.Meter(RATE).integrated_loudness(sound.T.astype(np.float64))
     assert ours.integrated_lufs == pytest.approx(theirs, abs=0.1)
-    integrated, loudness_range = ebur128(sound, rate=RATE)
-    assert ours.integrated_lufs == pytest.approx(integrated, abs=0.1)
-    assert ours.loudness_range_lu == pytest.approx(loudness_range, abs=0.3)
+    reference = ebur128(sound, rate=RATE)
+    assert ours.integrated_lufs == pytest.approx(reference.integrated_lufs, abs=0.1)
+    assert ours.loudness_range_lu == pytest.approx(reference.loudness_range_lu, abs=0.3)
 
 
-def ebur128(sound, *, rate: int) -> tuple[float, float]:
-    """(integrated LUFS, LRA) by FFmpeg's ebur128 filter, which attaches them to its frames."""
-    graph = av.filter.Graph()
-    source = graph.add_abuffer(sample_rate=rate, format="fltp", layout="stereo")
-    meter = graph.add("ebur128", "metadata=1")
-    sink = graph.add("abuffersink")
-    source.link_to(meter)
-    meter.link_to(sink)
-    graph.configure()
-    found: dict[str, str] = {}
-    for start in range(0, sound.shape[1], rate):
-        block = np.ascontiguousarray(sound[:, start : start + rate])
-        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
-        frame.sample_rate = rate
-        frame.pts = start
-        source.push(frame)
-        while True:
-            try:
-                found |= dict(sink.pull().metadata)
-            except (av.error.BlockingIOError, av.error.EOFError):
-                break
-    number = re.compile(r"-?\d+\.\d+")
-    values = [number.search(found[f"lavfi.r128.{name}"]) for name in ("I", "LRA")]
-    assert all(values)
-    return float(values[0][0]), float(values[1][0])
+def test_seven_point_one_adds_up_as_its_weights_say():
+    """The same tone in every speaker: 2 + 1 + 2 + 2 x 1.41 powers of one, the LFE left out."""
+    level = -33.0
+    sound = np.repeat(sine(10, dbfs=level)[None], 8, axis=0)
+    one = loudness(sound[:1], layout="mono").integrated_lufs
+    expected = one + 10 * np.log10(3 + 2 + 2 * 1.41)
+    assert loudness(sound, layout="7.1").integrated_lufs == pytest.approx(expected, abs=0.05)
+
+
+def test_the_momentary_curve_shows_each_burst_where_it_is():
+    parts = [(-23, 5.0), (-60, 5.0), (-13, 5.0)]
+    result = loudness(tones(parts))
+    assert result.momentary_step_s == 0.5
+    assert len(result.momentary_lufs) == 30
+    assert result.momentary_lufs[4] == pytest.approx(-23.0, abs=0.1)
+    assert result.momentary_lufs[15] == pytest.approx(-60.0, abs=0.1)
+    assert result.momentary_lufs[-1] == pytest.approx(-13.0, abs=0.1)
+    assert max(result.momentary_lufs) == pytest.approx(result.momentary_max_lufs, abs=0.05)
+
+
+def test_the_momentary_curve_of_an_hour_is_compact():
+    meter = LoudnessMeter(sample_rate=8_000, channel_layout="mono")
+    second = sine(1.0, dbfs=-20, rate=8_000)[None]
+    for _ in range(3_600):
+        meter.add(second)
+    result = meter.result()
+    assert result.momentary_step_s == 6.0
+    assert len(result.momentary_lufs) == 600

@@ -31,7 +31,8 @@ def test_every_part_of_real_music_is_json():
     result = measured(demo_tracks()[0].path)
     document = json.loads(json.dumps(plain(result), allow_nan=False))
     assert set(document) == {
-        "info", "loudness", "levels", "stereo", "spectrum", "waveform", "rhythm", "key", "features"
+        "info", "loudness", "levels", "stereo", "spectrum", "dynamics", "waveform", "rhythm", "key",
+        "features"
     }  # fmt: skip
     assert document["info"]["codec"] == "opus"
 
