@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.sound.balance import pictured_frequencies_hz, stem_levels_db, third_octaves_db
+from analysis.sound.band_course import BandCourse
 from analysis.sound.hum import Hum
 from analysis.sound.resonances import Resonance
 from analysis.sound.spectrum import BandLevel, band_levels_from_mel
@@ -58,6 +59,7 @@ class Evidence:
     hum: Hum | None = None
     band_images: list[BandImage] = field(default_factory=list)
     low_end: BandImage | None = None
+    band_course: BandCourse | None = None
 
     @classmethod
     def of(
@@ -105,6 +107,7 @@ class Evidence:
             hum=measured.hum,
             band_images=stereo.bands,
             low_end=stereo.low_end,
+            band_course=measured.spectrum.band_course,
         )
 
     @classmethod
@@ -166,6 +169,7 @@ def _since_version_3(document: Mapping[str, Any]) -> dict[str, Any]:
     so that the checks which need it stay silent."""
     loudness, stereo, spectrum = document["loudness"], document["stereo"], document["spectrum"]
     hum, low_end = document.get("hum"), stereo.get("low_end")
+    course = spectrum.get("band_course")
     return {
         **{
             name: loudness[name]
@@ -184,6 +188,7 @@ def _since_version_3(document: Mapping[str, Any]) -> dict[str, Any]:
         "hum": None if hum is None else Hum(**hum),
         "band_images": [BandImage(**one) for one in stereo.get("bands", [])],
         "low_end": None if low_end is None else BandImage(**low_end),
+        "band_course": None if course is None else BandCourse(**course),
     }
 
 

@@ -123,14 +123,15 @@ class CurveVerdict:
 class Case:
     """Everything that a check may look at.
 
-    ``deviation_db`` (points,) is how the mix's curve differs from the target's middle, on the
-    points of ``tonal``, free of level; None where no curve was measured.
+    ``curve`` is None where none was measured. ``deviation_db`` (points,) is how it differs from
+    the target's middle, on the points of ``tonal``, free of level.
     """
 
     evidence: Evidence
     bands: list[BandVerdict]
     target: GenreTarget
     tonal: TonalModel
+    curve: CurveVerdict | None
     deviation_db: npt.NDArray[np.float64] | None
 
 

@@ -101,6 +101,7 @@ def judge_evidence(evidence: Evidence, *, target: GenreTarget, targets: Targets)
         bands=bands,
         target=target,
         tonal=targets.model_for(target),
+        curve=curve,
         deviation_db=None if curve is None else deviation_db(curve, targets),
     )
     found = [finding for check in CHECKS for finding in check.findings(case)]

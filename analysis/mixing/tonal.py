@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from analysis.mixing.findings import (
     LARGEST_MOVE_DB,
@@ -15,6 +16,7 @@ from analysis.mixing.findings import (
     Case,
     Category,
     Check,
+    CurveVerdict,
     Finding,
     StemShare,
     Where,
@@ -22,19 +24,23 @@ from analysis.mixing.findings import (
 )
 from analysis.mixing.targets import GenreTarget
 from analysis.mixing.tonal_moves import Deviation, TonalModel
+from analysis.mixing.tonal_times import strongest_stretch
 from analysis.sound import mel
+from analysis.sound.band_course import BandCourse
 from analysis.sound.equaliser import Move
 from analysis.sound.spectrum import BANDS
 
-SMALLEST_WORTH_DB = 1.0
+SMALLEST_WORTH_DB = 0.5
 """Nearer than this to the corridor, nothing is said: the corridor's edge is not that sharp."""
 
 ADVICE_DB = 1.5
 WARNING_DB = 3.5
-INSIDE_DB = 0.5
+INSIDE_DB = 1.0
 """So much further than to its edge a move aims, so that the mix ends inside the corridor."""
 
 NEIGHBOUR_OCTAVES = 1.1
+CORE_OCTAVES = 0.4
+"""A bell is strongest within so many octaves of its centre."""
 LEAST_SHARE = 0.5
 """From this share on a stem is named as the place of a finding."""
 
@@ -95,13 +101,11 @@ class TonalCheck(Check):
     category: ClassVar[Category] = "tonal"
 
     def findings(self, case: Case) -> Iterator[Finding]:
-        if case.deviation_db is None:
+        if case.deviation_db is None or case.curve is None:
             return
-        moves = case.tonal.explain(
-            case.deviation_db, case.target.moves, smallest_db=SMALLEST_WORTH_DB
-        )
+        moves = advisable_moves(case.tonal, case.target, case.curve, case.deviation_db)
         taken: Counter[str] = Counter()
-        for found in without_conflicts(moves):
+        for found in moves:
             band = band_of(found.move)
             taken[band] += 1
             suffix = f"_{taken[band]}" if taken[band] > 1 else ""
@@ -119,7 +123,7 @@ class TonalCheck(Check):
                 f"it is {abs(found.size_db):.1f} dB {'above' if high else 'below'} the middle of "
                 f"{case.target.tracks_in_words}; {_corridor_in_words(case.target, size)}"
             ),
-            where=_where(found.move),
+            where=_in_time(_where(found.move), found, case.evidence.band_course),
             amount_db=found.outside_db,
             confidence=_confidence(case.target, case.tonal, found),
             importance=size,
@@ -129,6 +133,33 @@ class TonalCheck(Check):
         if stems:
             finding = replace(finding, explanation=f"{finding.explanation} {_whose(stems)}")
         return replace(finding, id=id, stems=stems)
+
+
+def advisable_moves(
+    model: TonalModel,
+    target: GenreTarget,
+    curve: CurveVerdict,
+    deviation_db: npt.NDArray[np.float64],
+) -> list[Deviation]:
+    """The moves that explain a deviation, without those that would fight or that pull at a place
+    where the curve lies inside its corridor."""
+    found = model.explain(deviation_db, target.moves, smallest_db=SMALLEST_WORTH_DB)
+    return without_conflicts([one for one in found if leaves_corridor(one, curve)])
+
+
+def leaves_corridor(found: Deviation, curve: CurveVerdict) -> bool:
+    """Whether the curve itself is outside on the same side where a move is strongest."""
+    n = len(curve.level_db)
+    octaves = np.log2(np.array(curve.frequencies_hz[:n]) / found.move.freq_hz)
+    reached = {
+        "bell": np.abs(octaves) <= CORE_OCTAVES,
+        "low_shelf": octaves <= 0,
+        "high_shelf": octaves >= 0,
+    }[found.move.type]
+    level = np.array(curve.level_db)
+    if found.outside_db > 0:
+        return bool((level > np.array(curve.p90[:n]))[reached].any())
+    return bool((level < np.array(curve.p10[:n]))[reached].any())
 
 
 def stem_shares(case: Case, where: Where) -> list[StemShare]:
@@ -199,6 +230,21 @@ def advised_gain_db(found: Deviation) -> float:
     """Back to a little inside the corridor, never further than the largest move."""
     size = min(LARGEST_MOVE_DB, abs(found.outside_db) + INSIDE_DB)
     return round(-float(np.sign(found.outside_db)) * size, 1)
+
+
+def _in_time(where: Where, found: Deviation, course: BandCourse | None) -> Where:
+    """With the stretch where it is strongest, if it is not so all along."""
+    if course is None:
+        return where
+    stretch = strongest_stretch(
+        course.levels_db,
+        step_s=course.step_s,
+        band=band_of(found.move),
+        too_much=found.outside_db > 0,
+    )
+    if stretch is None:
+        return where
+    return replace(where, start_s=round(stretch[0], 1), end_s=round(stretch[1], 1))
 
 
 def _advice(found: Deviation) -> Advice:

@@ -26,9 +26,10 @@ Array = npt.NDArray[np.float64]
 def codec_cutoff_hz(power: Array, *, bin_hz: float) -> float | None:
     """Frequency in Hz of a wall in an average power spectrum (bins 0 .. N / 2), or None.
 
-    A wall ends in the floor, which is the level next to half the sample rate: 700 Hz below its end the level stands 20 dB or more above
-    the floor, and above it nothing comes back. It lies between 10 and 20.8 kHz, and at most at
-    93 % of half the sample rate, where converters' filters begin.
+    A wall ends in the floor, which is the level next to half the sample rate: 700 Hz below its
+    end the level stands 20 dB or more above the floor, and above it nothing comes back. It lies
+    between 10 and 20.8 kHz, and at most at 93 % of half the sample rate, where converters'
+    filters begin.
     """
     nyquist_hz = bin_hz * (power.size - 1)
     top_hz = min(HIGHEST_HZ, HIGHEST_SHARE_OF_NYQUIST * nyquist_hz)

@@ -98,6 +98,7 @@ class TruePeakMeter:
         whole = max(0, sound.shape[1] - reach) // _ROW * _ROW
         if whole:
             self._scan(sound[:, : whole + reach])
+        self._seen += whole
         self._tail = sound[:, whole:].copy()
 
     def finish(self) -> float:

@@ -56,6 +56,15 @@ def test_advice_on_finished_music_is_moderate(genre):
         for finding in tonal:
             assert abs(finding.amount_db) >= SMALLEST_WORTH_DB - 0.01
             assert finding.amount_db * finding.advice.gain_db < 0
+            # Nothing inside the corridor is advised: the curve leaves it there, on that side.
+            n = len(report.curve.level_db)
+            low, high = finding.where.low_hz, finding.where.high_hz
+            at = [low * 0.99 <= hz <= high * 1.01 for hz in report.curve.frequencies_hz[:n]]
+            level = np.array(report.curve.level_db)[at]
+            if finding.amount_db > 0:
+                assert (level > np.array(report.curve.p90[:n])[at]).any()
+            else:
+                assert (level < np.array(report.curve.p10[:n])[at]).any()
 
 
 def test_most_demo_tracks_are_not_lectured():
@@ -217,3 +226,14 @@ def test_a_finding_says_whose_sound_it_is():
     assert sum(stem.share for stem in finding.stems) == pytest.approx(1.0, abs=0.01)
     assert "“bass”" in finding.explanation
     assert all(finding.stems == [] for finding in judged(sound).findings)
+
+
+def test_a_build_up_in_one_part_says_when(tmp_path):
+    """12 dB of mud in the second quarter of a balanced track."""
+    sound = music(balanced()).copy()
+    quarter = sound.shape[1] // 4
+    muddy = bell(sound, hz=BAND_CENTRES["low_mids"], q=1.0, gain_db=14.0)
+    sound[:, quarter : 2 * quarter] = muddy[:, quarter : 2 * quarter]
+    (finding, *_) = [f for f in tonal_of(judged_sound(tmp_path, sound)) if f.amount_db > 0]
+    assert finding.where.start_s == pytest.approx(quarter / 48_000, abs=2.5)
+    assert finding.where.end_s == pytest.approx(2 * quarter / 48_000, abs=2.5)
