@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,37 +191,35 @@ def _signed_whole(value: float) -> str:
 
 @dataclass(frozen=True)
 class LoudnessChart:
-    """Short-term loudness over time. ``line`` and ``area`` are SVG paths in a 1000 x 100 box."""
+    """Loudness over time: ``line`` and ``area`` of the short-term one, ``momentary`` a line (empty
+    where it was not measured); SVG paths in a 1000 x 100 box."""
 
     line: str
     area: str
+    momentary: str
     ticks: list[Tick]
     integrated: float | None
 
 
 def loudness_chart(
-    short_term_lufs: Sequence[float | None], *, integrated_lufs: float | None
+    short_term_lufs: Sequence[float | None],
+    *,
+    integrated_lufs: float | None,
+    momentary_lufs: Sequence[float | None] = (),
 ) -> LoudnessChart | None:
-    """Draw a curve of LUFS values at equal steps; ``None`` where the sound is silent."""
+    """Draw curves of LUFS values at equal steps; ``None`` where the sound is silent."""
     values = [value for value in short_term_lufs if value is not None and value > -70]
     if len(values) < 2:
         return None
-    top = min(6.0, 6 * math.ceil((max(values) + 1) / 6))
+    loudest = max(values + [value for value in momentary_lufs if value is not None])
+    top = min(6.0, 6 * math.ceil((loudest + 1) / 6))
     audible = sorted(values)[len(values) // 20]
     bottom = max(-60.0, min(6 * math.floor((audible - 2) / 6), top - 18))
 
     def y(lufs: float) -> float:
         return 100 * (top - max(bottom, min(top, lufs))) / (top - bottom)
 
-    step = 1000 / (len(short_term_lufs) - 1)
-    runs: list[list[tuple[float, float]]] = [[]]
-    for number, value in enumerate(short_term_lufs):
-        if value is None:
-            runs.append([])
-        else:
-            runs[-1].append((number * step, y(value)))
-    runs = [run for run in runs if len(run) > 1]
-    line = " ".join("M" + " L".join(f"{x:.1f} {at:.2f}" for x, at in run) for run in runs)
+    runs = _runs(short_term_lufs, y)
     area = " ".join(
         f"M{run[0][0]:.1f} 100 L"
         + " L".join(f"{x:.1f} {at:.2f}" for x, at in run)
@@ -234,4 +232,28 @@ def loudness_chart(
         for at in range(int(top), int(bottom) - 1, -1)
         if at % spacing == 0 and at not in (top, bottom)
     ]
-    return LoudnessChart(line, area, ticks, None if integrated_lufs is None else y(integrated_lufs))
+    return LoudnessChart(
+        line=_line(runs),
+        area=area,
+        momentary=_line(_runs(momentary_lufs, y)),
+        ticks=ticks,
+        integrated=None if integrated_lufs is None else y(integrated_lufs),
+    )
+
+
+def _runs(
+    values: Sequence[float | None], y: Callable[[float], float]
+) -> list[list[tuple[float, float]]]:
+    """Points of a curve in a box 1000 wide, broken where it is silent."""
+    step = 1000 / max(1, len(values) - 1)
+    runs: list[list[tuple[float, float]]] = [[]]
+    for number, value in enumerate(values):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append((number * step, y(value)))
+    return [run for run in runs if len(run) > 1]
+
+
+def _line(runs: list[list[tuple[float, float]]]) -> str:
+    return " ".join("M" + " L".join(f"{x:.1f} {at:.2f}" for x, at in run) for run in runs)

@@ -223,7 +223,9 @@ def correlation_chart(document: Mapping[str, Any]) -> CorrelationChart | None:
 @register.simple_tag
 def loudness_chart(loudness: Mapping[str, Any]) -> charts.LoudnessChart | None:
     return charts.loudness_chart(
-        loudness.get("short_term_lufs") or [], integrated_lufs=loudness.get("integrated_lufs")
+        loudness.get("short_term_lufs") or [],
+        integrated_lufs=loudness.get("integrated_lufs"),
+        momentary_lufs=loudness.get("momentary_lufs") or [],
     )
 
 

@@ -133,3 +133,16 @@ def test_the_curve_ends_at_both_edges() -> None:
 @pytest.mark.parametrize("values", [[], [None, None], [-14.0]])
 def test_too_little_sound_draws_nothing(values: list) -> None:
     assert loudness_chart(values, integrated_lufs=None) is None
+
+
+def test_the_momentary_curve_shares_the_axis_and_the_time():
+    """Twice as many values over the same time: half way is in the middle of both."""
+    chart = loudness_chart(
+        [-20.0, -20.0, -20.0],
+        integrated_lufs=-20.0,
+        momentary_lufs=[-20.0] * 2 + [-11.0] + [-20.0] * 2,
+    )
+    points = [tuple(map(float, pair.split())) for pair in chart.momentary[1:].split(" L")]
+    assert points[2][0] == 500.0
+    assert points[2][1] < points[0][1] == float(chart.line[1:].split(" L")[0].split()[1])
+    assert loudness_chart([-20.0, -20.0], integrated_lufs=None).momentary == ""
