@@ -21,18 +21,20 @@ def album_context(album: Album) -> dict[str, Any]:
     revisions = Revision.objects.select_related("track").in_bulk(
         [revision_id for revision_id in order if revision_id is not None]
     )
-    in_order = [revisions[revision_id] for revision_id in order if revision_id in revisions]
-    documents = _newest_documents([revision.content_sha256 for revision in in_order])
-    heard = [
+    in_order = [revisions.get(revision_id) for revision_id in order]
+    present = [revision for revision in in_order if revision is not None]
+    documents = _newest_documents([revision.content_sha256 for revision in present])
+    sounds = [
         _sound(revision, documents[revision.content_sha256])
+        if revision is not None and revision.content_sha256 in documents
+        else None
         for revision in in_order
-        if revision.content_sha256 in documents
     ]
     return {
         "album": album,
-        "verdict": check_album(heard),
-        "missing": [r.track for r in in_order if r.content_sha256 not in documents],
-        "addresses": {str(r.pk): r.track.get_absolute_url() for r in in_order},
+        "verdict": check_album(sounds),
+        "missing": [r.track for r in present if r.content_sha256 not in documents],
+        "addresses": {str(r.pk): r.track.get_absolute_url() for r in present},
     }
 
 

@@ -55,7 +55,7 @@ def plan_render(
     analysis.sound.decode.UndecodableAudio
         If the file cannot be used; the message is for the artist.
     """
-    with _opened(path, max_duration_s) as blocks:
+    with opened(path, max_duration_s=max_duration_s) as blocks:
         info = blocks.info
         equaliser = Equaliser(moves, sample_rate=info.sample_rate, channels=info.channels)
         meter = TruePeakMeter(sample_rate=info.sample_rate, channels=info.channels)
@@ -83,23 +83,27 @@ def wav_bytes(plan: RenderPlan, *, title: str = "", artist: str = "", comment: s
 
 
 def render_wav(
-    path: Path | str,
+    sound: AudioStream,
     moves: Sequence[Move],
     plan: RenderPlan,
     *,
     title: str = "",
     artist: str = "",
     comment: str = "",
-    max_duration_s: float = 3600.0,
 ) -> Iterator[bytes]:
-    """The WAV in pieces of a second, :func:`wav_bytes` in all; the texts are kept inside it."""
+    """The WAV of an :func:`opened` sound in pieces of a second, after the header with the texts;
+    :func:`wav_bytes` in all."""
     yield _header(plan, title, artist, comment)
     factor = 10.0 ** (plan.gain_db / 20.0)
-    with _opened(path, max_duration_s) as blocks:
-        equaliser = Equaliser(moves, sample_rate=plan.sample_rate, channels=plan.channels)
-        for block in blocks:
-            yield wav.samples(equaliser(block) * factor)
+    equaliser = Equaliser(moves, sample_rate=plan.sample_rate, channels=plan.channels)
+    for block in sound:
+        yield wav.samples(equaliser(block) * factor)
     yield wav.padding(channels=plan.channels, n_samples=plan.n_samples)
+
+
+def opened(path: Path | str, *, max_duration_s: float = 3600.0) -> AudioStream:
+    """The sound of a file, to be closed by who asked. Raises UndecodableAudio."""
+    return stream(path, block_s=1.0, max_duration_s=max_duration_s)
 
 
 def _header(plan: RenderPlan, title: str, artist: str, comment: str) -> bytes:
@@ -111,7 +115,3 @@ def _header(plan: RenderPlan, title: str, artist: str, comment: str) -> bytes:
         artist=artist,
         comment=comment,
     )
-
-
-def _opened(path: Path | str, max_duration_s: float) -> AudioStream:
-    return stream(path, block_s=1.0, max_duration_s=max_duration_s)

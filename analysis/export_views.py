@@ -6,14 +6,14 @@ own settings (``amount``, ``off``): what is saved is what was heard.
 
 from __future__ import annotations
 
+import itertools
 import math
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, TypeVar, cast
 
 from django.conf import settings as site
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import (
     Http404,
@@ -23,14 +23,14 @@ from django.http import (
     JsonResponse,
     StreamingHttpResponse,
 )
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_safe
 
 from analysis import equaliser_presets, presentation, selectors
+from analysis.downloads import as_download
 from analysis.equaliser_presets import EqualiserSettings
-from analysis.equaliser_render import CEILING_DBTP, RenderPlan, render_wav, wav_bytes
+from analysis.equaliser_render import CEILING_DBTP, opened, render_wav, wav_bytes
 from analysis.equaliser_settings import (
     Wish,
     equaliser_settings,
@@ -39,8 +39,9 @@ from analysis.equaliser_settings import (
     wish_of,
 )
 from analysis.mixing.moves import filters
+from analysis.render_slots import HeldStream, NoSlot, render_slot
 from analysis.services import local_copy
-from analysis.sound.refusals import UndecodableAudio
+from analysis.sound.refusals import UndecodableAudio, clock
 from analysis.views import chosen_revision
 from catalog import selectors as catalog_selectors
 from catalog.models import Revision, User
@@ -48,10 +49,14 @@ from sonicsite.limits import TokenBuckets
 
 R = TypeVar("R", bound=HttpResponseBase)
 
-# Per account and web process: a dozen renders or measurements at once, then one in ten seconds.
-_RENDERS = TokenBuckets(rate=0.1, burst=12)
-_MEASURING = threading.BoundedSemaphore(2)
-_BUSY_RETRY_S = 5
+MOST_RENDERED_S = 600
+"""Longest song that is rendered while its artist waits."""
+
+MOST_RENDERED_SAMPLES = MOST_RENDERED_S * 2 * 96_000
+"""Samples of all channels together: as many as the longest song has in stereo at 96 kHz."""
+
+# Per account and web process: a dozen renders, measurements or sheets, then one in ten seconds.
+_EXPORTS = TokenBuckets(rate=0.1, burst=12)
 
 _PRESETS: dict[str, tuple[Callable[[EqualiserSettings], str], str, str]] = {
     "json": (equaliser_presets.as_json, "application/json", "(equaliser).json"),
@@ -80,18 +85,19 @@ def equalised_plan(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     """What the render will be, before it is fetched: its size, and by how much it is lowered."""
     revision, document = _asked_for(request, track_id)
     equaliser = _equaliser(document, revision, wish_of(request.GET))
-    plan = render_plan(revision, equaliser)
-    if plan is None:
-        wait_s = _turn(request)
-        if wait_s:
-            return _busy(JsonResponse({"detail": _busy_text(wait_s)}, status=429), wait_s)
-        try:
-            plan = _measured(revision, equaliser)
-        except UndecodableAudio as error:
-            return JsonResponse({"detail": error.message}, status=422)
-        if plan is None:
-            wait_s = _BUSY_RETRY_S
-            return _busy(JsonResponse({"detail": _busy_text(wait_s)}, status=429), wait_s)
+    try:
+        _judge_length(document)
+        # Also where it is known: the file is fetched next, and that would be refused.
+        with render_slot(_account(request)):
+            plan = render_plan(revision, equaliser)
+            if plan is None:
+                _take_turn(request)
+                plan = measure_render(revision, equaliser)
+    except FileNotFoundError as error:
+        raise Http404 from error
+    except _REFUSALS as error:
+        status, detail, retry_s = _refusal(error)
+        return _retry_after(JsonResponse({"detail": detail}, status=status), retry_s)
     return JsonResponse(
         {
             "match_db": round(plan.match_db, 2),
@@ -107,34 +113,18 @@ def equalised_wav(request: HttpRequest, track_id: uuid.UUID) -> HttpResponseBase
     """The sound through the equaliser, as loud as before, as WAV of 24 bit; sent as it is made."""
     revision, document = _asked_for(request, track_id)
     equaliser = _equaliser(document, revision, wish_of(request.GET))
-    wait_s = _turn(request)
-    if wait_s:
-        return _busy(render(request, "429.html", status=429), wait_s)
     try:
-        plan = render_plan(revision, equaliser) or _measured(revision, equaliser)
-    except UndecodableAudio as error:
-        messages.error(request, error.message)
-        return redirect(revision.track)
-    if plan is None:
-        return _busy(render(request, "429.html", status=429), _BUSY_RETRY_S)
-    comment = equaliser.summary
-    if plan.lowered_db <= -0.005:
-        comment += f"; lowered {-plan.lowered_db:.2f} dB to keep {CEILING_DBTP:.0f} dBTP"
-    texts = {"title": equaliser.title, "artist": equaliser.artist, "comment": comment}
-
-    def sound() -> Iterator[bytes]:
-        with local_copy(revision) as path:
-            yield from render_wav(
-                path,
-                filters(equaliser.moves),
-                plan,
-                max_duration_s=float(site.UPLOAD_MAX_SECONDS),
-                **texts,
-            )
-
-    response = StreamingHttpResponse(sound(), content_type="audio/wav")
-    response["Content-Length"] = str(wav_bytes(plan, **texts))
-    return _download(response, revision, "(equalised).wav")
+        _judge_length(document)
+        _take_turn(request)
+        # What is held until the last byte is sent: the turn, the copy of the file, its decoder.
+        with ExitStack() as held:
+            held.enter_context(render_slot(_account(request)))
+            response = _wav(revision, equaliser, held)
+    except FileNotFoundError as error:
+        raise Http404 from error
+    except _REFUSALS as error:
+        return _refused_page(request, revision, error)
+    return response
 
 
 @login_required
@@ -142,6 +132,10 @@ def equalised_wav(request: HttpRequest, track_id: uuid.UUID) -> HttpResponseBase
 def report_sheet(request: HttpRequest, track_id: uuid.UUID, kind: str) -> HttpResponse:
     """The report on a sheet of paper: ``pdf``, or ``png`` for messages and posts."""
     revision, document = _asked_for(request, track_id)
+    try:
+        _take_turn(request)
+    except NoSlot as error:
+        return _refused_page(request, revision, error)
     # Loads the PDF library, which no other page needs.
     from analysis.sheet import Sheet, sheet_pdf, sheet_png
 
@@ -177,36 +171,79 @@ def _equaliser(document: dict[str, Any], revision: Revision, wish: Wish) -> Equa
     return equaliser
 
 
-def _turn(request: HttpRequest) -> float:
-    return _RENDERS.wait_s(str(request.user.pk))
+def _wav(
+    revision: Revision, equaliser: EqualiserSettings, held: ExitStack
+) -> StreamingHttpResponse:
+    """The response, its first second made already; it takes over what ``held`` holds.
+
+    Raises UndecodableAudio, FileNotFoundError.
+    """
+    plan = render_plan(revision, equaliser) or measure_render(revision, equaliser)
+    comment = equaliser.summary
+    if plan.lowered_db <= -0.005:
+        comment += f"; lowered {-plan.lowered_db:.2f} dB to keep {CEILING_DBTP:.0f} dBTP"
+    texts = {"title": equaliser.title, "artist": equaliser.artist, "comment": comment}
+    path = held.enter_context(local_copy(revision))
+    sound = held.enter_context(opened(path, max_duration_s=float(site.UPLOAD_MAX_SECONDS)))
+    pieces = render_wav(sound, filters(equaliser.moves), plan, **texts)
+    begun = list(itertools.islice(pieces, 2))
+    stream = HeldStream(itertools.chain(begun, pieces), held.pop_all())
+    response = StreamingHttpResponse(stream, content_type="audio/wav")
+    response["Content-Length"] = str(wav_bytes(plan, **texts))
+    return _download(response, revision, "(equalised).wav")
 
 
-def _measured(revision: Revision, equaliser: EqualiserSettings) -> RenderPlan | None:
-    """The measured plan; None while as many others are being measured as the machine bears."""
-    if not _MEASURING.acquire(blocking=False):
-        return None
-    try:
-        return measure_render(revision, equaliser)
-    except FileNotFoundError as error:
-        raise Http404 from error
-    finally:
-        _MEASURING.release()
+class _TooLong(Exception):
+    """A file that is not rendered while somebody waits; the message is for the artist."""
 
 
-def _busy(response: R, wait_s: float) -> R:
-    response["Retry-After"] = str(math.ceil(wait_s))
+_REFUSALS = (NoSlot, UndecodableAudio, _TooLong)
+
+
+def _judge_length(document: dict[str, Any]) -> None:
+    file = document["file"]
+    seconds, rate, channels = file["duration_s"], file["sample_rate"], file["channels"]
+    if seconds > MOST_RENDERED_S or seconds * rate * channels > MOST_RENDERED_SAMPLES:
+        raise _TooLong(
+            f"Only up to {MOST_RENDERED_S // 60} minutes are rendered here (less for more than two "
+            f"channels or more than 96 kHz), and this file has {clock(seconds)}. Take the "
+            "equaliser with you instead, as a preset or a table, and use it in your own studio."
+        )
+
+
+def _refusal(error: Exception) -> tuple[int, str, float | None]:
+    """Status, text for the artist, and after how many seconds to come again."""
+    if isinstance(error, NoSlot):
+        return 429, error.message, error.retry_s
+    if isinstance(error, UndecodableAudio):
+        return 422, error.message, None
+    return 413, str(error), None
+
+
+def _refused_page(request: HttpRequest, revision: Revision, error: Exception) -> HttpResponse:
+    status, detail, retry_s = _refusal(error)
+    context = {"status": status, "detail": detail, "track": revision.track}
+    page = render(request, "analysis/export_refused.html", context, status=status)
+    return _retry_after(page, retry_s)
+
+
+def _retry_after(response: HttpResponse, retry_s: float | None) -> HttpResponse:
+    if retry_s is not None:
+        response["Retry-After"] = str(math.ceil(retry_s))
     return response
 
 
-def _busy_text(wait_s: float) -> str:
-    return f"Too many renders at once. Try again in {math.ceil(wait_s)} s."
+def _account(request: HttpRequest) -> str:
+    return str(request.user.pk)
+
+
+def _take_turn(request: HttpRequest) -> None:
+    """Raises NoSlot to an account that has saved too much lately."""
+    wait_s = _EXPORTS.wait_s(_account(request))
+    if wait_s > 0.0:
+        raise NoSlot(f"That was a lot at once. Try again in {math.ceil(wait_s)} s.", retry_s=wait_s)
 
 
 def _download(response: R, revision: Revision, ending: str) -> R:
     """Have the browser save it as ``Artist - Title (…)``."""
-    name = f"{revision.artist.name} - {revision.track} {ending}"
-    name = "".join("-" if char in '/\\:*?"<>|' else char for char in name if char.isprintable())
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    response["Cache-Control"] = "private, no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return as_download(response, f"{revision.artist.name} - {revision.track} {ending}")

@@ -247,7 +247,12 @@ def position_and_wait(job: Job) -> tuple[int, float | None]:
         .count()
         + 1
     )
-    others = waiting.exclude(artist_id=job.artist_id).values("artist_id").annotate(jobs=Count("id"))
+    others = (
+        waiting.filter(priority__gte=job.priority)
+        .exclude(artist_id=job.artist_id)
+        .values("artist_id")
+        .annotate(jobs=Count("id"))
+    )
     ahead = sum(min(row["jobs"], turn) for row in others) + turn - 1
     mean_seconds = recent_run_seconds(job.stage)
     if mean_seconds is None:

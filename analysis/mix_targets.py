@@ -1,13 +1,14 @@
 """Writes of artists' own mix targets, and what ``?target=`` means.
 
 A target is made of reports, and a page must neither show an old one nor wait for hundreds of
-reports. So a target keeps what it was made of as a stamp, which costs one short query to compare,
-and is made anew by whoever reads it first after its tracks, their weights or reports changed.
+reports. So a target keeps what it was made of as a stamp, which costs two short queries to compare,
+and is made anew by whoever reads it first after its tracks, their weights or reports changed. A
+report that is written again gets another time, and so another stamp: a reader that keeps what it
+made of the report before, at whatever moment, cannot pass it off as current.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -21,19 +22,18 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from analysis import target_parts
 from analysis.mixing import load_targets
 from analysis.mixing.own_targets import (
-    FORMAT,
-    ReferenceTrack,
     UnusableTarget,
     from_document,
     target_of_tracks,
     to_document,
 )
 from analysis.mixing.targets import ANY_GENRE, GenreTarget
-from analysis.models import MixTarget, MixTargetTrack, Report, TargetKind
+from analysis.models import MixTarget, MixTargetTrack, TargetKind
 from analysis.target_selectors import MAX_TRACKS, Part, parts_of, value_of
-from catalog.models import Album, Artist, Revision, Track
+from catalog.models import Album, Artist, Track
 from catalog.names import clean_text
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ MAX_FILE_BYTES = 64 * 1024
 LEAST_WEIGHT, MOST_WEIGHT = 0.1, 10.0
 
 _OWN = "own:"
-_NOT_HEARD = "None of these tracks has a report yet. Wait until one has been listened to."
 _ALL_GENRES = "all genres"
 
 
@@ -98,14 +97,18 @@ def update(
     target.name = _clean_name(name)
     if weights is not None:
         target.kind = _kind_of(target.artist, weights)
-    target.full_clean()
     with transaction.atomic():
+        # As in _create: names stay unique. The target's own row is held too, against deletion.
+        Artist.objects.select_for_update(of=("self",)).get(pk=target.artist_id)
+        if not MixTarget.objects.select_for_update(of=("self",)).filter(pk=target.pk).exists():
+            raise ValidationError("This target has been deleted meanwhile.")
+        target.full_clean()
         target.save(update_fields=["name", "kind"])
         if weights is not None:
             target.parts.all().delete()
             _add_parts(target, weights)
             if current(target) is None:
-                raise ValidationError(_NOT_HEARD)
+                raise ValidationError(unusable_because(target))
     return target
 
 
@@ -116,12 +119,6 @@ def delete(target: MixTarget) -> None:
             default_genre=""
         )
         target.delete()
-
-
-def forget_built_from(content_sha256: str) -> None:
-    """Have targets made anew that may be made of a content: its report was written again."""
-    owners = Revision.objects.filter(content_sha256=content_sha256).values("artist")
-    MixTarget.objects.filter(artist__in=owners).exclude(kind=TargetKind.FILE).update(stamp="")
 
 
 # --- Using ----------------------------------------------------------------------------------------
@@ -167,7 +164,7 @@ def current(target: MixTarget) -> GenreTarget | None:
     """A target as its tracks are now; None while none of them has been listened to."""
     if target.kind != TargetKind.FILE:
         parts = parts_of(target)
-        stamp = _stamp(parts)
+        stamp = target_parts.stamp_of(parts)
         if stamp != target.stamp:
             _build(target, parts, stamp)
     if target.document is None:
@@ -178,6 +175,11 @@ def current(target: MixTarget) -> GenreTarget | None:
         log.warning("mix target %s cannot be read: %s", target.pk, error)
         return None
     return replace(found, genre=target.name)
+
+
+def unusable_because(target: MixTarget) -> str:
+    """Why :func:`current` is None for a target, for people."""
+    return target_parts.unusable_because(parts_of(target))
 
 
 def exported(target: MixTarget) -> dict[str, Any] | None:
@@ -202,7 +204,7 @@ def _create(target: MixTarget, weights: Mapping[uuid.UUID, float] | None = None)
         target.save()
         _add_parts(target, weights or {})
         if current(target) is None:
-            raise ValidationError(_NOT_HEARD)
+            raise ValidationError(unusable_because(target))
     return target
 
 
@@ -254,19 +256,13 @@ def _read_json(file: BinaryIO) -> Any:
         raise UnusableTarget("This is not a JSON file that can be read.") from error
 
 
-def _stamp(parts: list[Part]) -> str:
-    """What a target was made of: reports, weights and the figures it was measured with."""
-    rows = sorted(f"{part.report_id} {part.weight!r}" for part in parts)
-    text = "\n".join([FORMAT, load_targets().version, *rows])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _build(target: MixTarget, parts: list[Part], stamp: str) -> None:
-    """Make a target of reports and keep it; two readers that do so at once write the same."""
+    """Make a target of reports and keep it. Of two readers that do so at once the last one's stays;
+    if that read older reports, its stamp says so, and the next reader makes it anew."""
     targets = load_targets()
     try:
-        made = target_of_tracks(target.name, _reference_tracks(parts), targets=targets)
-    except UnusableTarget:  # there is no track with a report that has curves
+        made = target_of_tracks(target.name, target_parts.reference_tracks(parts), targets=targets)
+    except UnusableTarget:  # there is no track with a report that can be used
         target.document = None
     else:
         target.document = to_document(made)
@@ -274,25 +270,3 @@ def _build(target: MixTarget, parts: list[Part], stamp: str) -> None:
     MixTarget.objects.filter(pk=target.pk).update(
         document=target.document, stamp=target.stamp, built_at=target.built_at
     )
-
-
-def _reference_tracks(parts: list[Part]) -> list[ReferenceTrack]:
-    """What the reports say of their tracks; reports from before curves were kept are left out."""
-    targets = load_targets()
-    points = targets.tonal.frequencies_hz.size
-    rows = Report.objects.filter(pk__in=[part.report_id for part in parts]).values_list(
-        "pk", "document__mix__curve", "document__mix__bands"
-    )
-    mixes = {pk: {"mix": {"curve": curve, "bands": bands}} for pk, curve, bands in rows}
-    found = []
-    for part in parts:
-        mix = mixes.get(part.report_id)  # a report may have gone since
-        if mix is None:
-            continue
-        try:
-            track = ReferenceTrack.of_document(mix, weight=part.weight)
-        except UnusableTarget:
-            continue
-        if len(track.curve_db) == points:
-            found.append(track)
-    return found

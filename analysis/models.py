@@ -77,7 +77,8 @@ class Job(models.Model):
 
 
 class Report(models.Model):
-    """What one stage found in one content with one version of the models: immutable.
+    """What one stage found in one content with one version of the models. Nothing is changed in it:
+    it stays, or is written again as a whole, which ``created_at`` tells.
 
     ``document`` is the JSON that ``manage.py analyze --json`` prints. A few values are repeated in
     columns to be searched and sorted by.

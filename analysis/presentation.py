@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -60,7 +61,8 @@ def report_context(
 
     ``target`` is what to judge the mix against, a genre or a target of the artist's own; unknown
     or empty means the artist's default, or else the predicted genre. Of a shared report only the
-    chosen parts are passed on, and no target of the artist's own is.
+    chosen parts are passed on, and no target of the artist's own is. ``is_older_mix`` says that
+    the report cannot be judged anew: its mix then stays as it was judged.
     """
     report = selectors.report_of(revision)
     context: dict[str, Any] = {
@@ -71,7 +73,8 @@ def report_context(
     if report is None:
         return context
     artist = revision.artist
-    chosen = mix_targets.chosen(artist, target, with_own=share is None)
+    is_older_mix = not can_be_rejudged(report.document)
+    chosen = None if is_older_mix else mix_targets.chosen(artist, target, with_own=share is None)
     document = _judged(report.document, chosen)
     if share is not None:
         document = _shared_part(document, share)
@@ -87,6 +90,7 @@ def report_context(
     )
     return context | {
         "doc": document,
+        "is_older_mix": is_older_mix,
         "spectrogram_url": files.get("spectrogram.png"),
         "undecided_below": UNDECIDED_BELOW,
         **_explanations(document, revision, files),
@@ -164,8 +168,17 @@ def _explanations(
 
 def document_for(report: Report, revision: Revision, target: str) -> dict[str, Any]:
     """The document as its artist sees it, judged against what ``?target=`` names (see
-    :func:`analysis.mix_targets.chosen`)."""
+    :func:`analysis.mix_targets.chosen`); one that cannot be judged anew stays as it is."""
+    if not can_be_rejudged(report.document):
+        return report.document
     return _judged(report.document, mix_targets.chosen(revision.artist, target))
+
+
+def can_be_rejudged(document: Mapping[str, Any]) -> bool:
+    """Whether a report holds the third octaves that tones are judged by. Reports from before
+    version 3 of the measurements do not: judged anew, all that was said of their tones would go."""
+    curve = (document.get("mix") or {}).get("curve") or {}
+    return len(curve.get("measured_db") or ()) >= load_targets().tonal.frequencies_hz.size
 
 
 def _judged(document: dict[str, Any], chosen: ChosenTarget | None) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from analysis import jobs, mix_targets
+from analysis import jobs
 from analysis.heart import Heart
 from analysis.models import Embedding, Job, JobState, Report, Stage
 from analysis.neural.weights import WeightsUnavailable
@@ -64,10 +65,13 @@ def derived_name(report_or_job: Report | Job, name: str) -> str:
 # --- Asking ---------------------------------------------------------------------------------------
 
 
-def request_listening(revision_ids: Iterable[uuid.UUID], *, afresh: bool = False) -> int:
+def request_listening(
+    revision_ids: Iterable[uuid.UUID], *, afresh: bool = False, priority: int = 0
+) -> int:
     """Queue the listening stage of revisions; returns how many jobs are new or start again.
 
-    A job that waits or runs is left alone. ``afresh`` repeats what is already done.
+    A job that runs is left alone, and so is one that waits, unless it is of a lower ``priority``:
+    that is raised. ``afresh`` repeats what is already done.
     """
     version = listen_version()
     revisions = list(Revision.objects.filter(pk__in=list(revision_ids)))
@@ -78,11 +82,19 @@ def request_listening(revision_ids: Iterable[uuid.UUID], *, afresh: bool = False
                 artist_id=revision.artist_id,
                 stage=Stage.LISTEN,
                 model_version=version,
+                priority=priority,
             )
             for revision in revisions
         ],
         ignore_conflicts=True,
     )
+    Job.objects.filter(
+        revision__in=revisions,
+        stage=Stage.LISTEN,
+        model_version=version,
+        state=JobState.QUEUED,
+        priority__lt=priority,
+    ).update(priority=priority)
     again = 0
     if afresh:
         again = Job.objects.filter(
@@ -90,14 +102,16 @@ def request_listening(revision_ids: Iterable[uuid.UUID], *, afresh: bool = False
             stage=Stage.LISTEN,
             model_version=version,
             state__in=(JobState.DONE, JobState.FAILED),
-        ).update(afresh=True, **fresh_start())
+        ).update(afresh=True, priority=priority, **fresh_start())
     transaction.on_commit(lambda: jobs.dispatch(Stage.LISTEN))
     return max(len(created), again)
 
 
 def retry(job: Job) -> bool:
     """Queue a failed job again; False if it was not failed (somebody else was quicker)."""
-    changed = Job.objects.filter(pk=job.pk, state=JobState.FAILED).update(**fresh_start())
+    changed = Job.objects.filter(pk=job.pk, state=JobState.FAILED).update(
+        priority=Greatest("priority", 0), **fresh_start()
+    )
     if changed:
         transaction.on_commit(lambda: jobs.dispatch(job.stage))
     return bool(changed)
@@ -250,6 +264,8 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
             model_version=key["model_version"],
             defaults={
                 "document": document,
+                # What was derived from the report before, like mix targets, sees that it is old.
+                "created_at": timezone.now(),
                 "genre": document["genre"]["label"],
                 "genre_decided": document["genre"]["decided"],
                 "genre_confidence": document["genre"]["confidence"],
@@ -267,7 +283,6 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
                 "vector": document["embedding"],
             },
         )
-        mix_targets.forget_built_from(key["content_sha256"])
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -21,9 +22,10 @@ LISTED_TRACKS = 400
 
 @dataclass(frozen=True)
 class Part:
-    """A report that a target is made of, and how much it counts."""
+    """A report that a target is made of, when it was (last) written, and how much it counts."""
 
     report_id: uuid.UUID
+    made_at: datetime
     weight: float
 
 
@@ -70,9 +72,12 @@ def parts_of(target: MixTarget) -> list[Part]:
         elif target.kind == TargetKind.FILE:
             tracks = tracks.none()
     heard = with_reports(tracks).exclude(Q(report_id=None)).order_by("-created_at", "pk")
+    report_of = dict(heard.values_list("pk", "report_id")[:MAX_TRACKS])  # type: ignore[misc]
+    made_at = dict(Report.objects.filter(pk__in=report_of.values()).values_list("pk", "created_at"))
     return [
-        Part(track.report_id, weights.get(track.pk, 1.0))  # type: ignore[attr-defined]
-        for track in heard.only("pk")[:MAX_TRACKS]
+        Part(report_id, made_at[report_id], weights.get(track_id, 1.0))
+        for track_id, report_id in report_of.items()
+        if report_id in made_at  # it may have gone in between
     ]
 
 

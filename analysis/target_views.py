@@ -12,10 +12,10 @@ from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_safe
 
 from analysis import mix_targets
+from analysis.downloads import as_download
 from analysis.models import MixTarget, TargetKind
 from analysis.target_forms import CatalogueTargetForm, FileTargetForm, TargetNameForm, weights_of
 from analysis.target_selectors import (
@@ -40,7 +40,8 @@ def targets(request: ArtistRequest) -> HttpResponse:
     rows = [
         {
             "target": target,
-            "now": mix_targets.current(target),
+            "now": (now := mix_targets.current(target)),
+            "unusable_because": "" if now else mix_targets.unusable_because(target),
             "parts": sorted(
                 target.parts.all(), key=lambda part: (-part.weight, part.track.title.casefold())
             ),
@@ -160,12 +161,7 @@ def export(request: ArtistRequest, target_id: uuid.UUID) -> HttpResponse:
         json.dumps(document, indent=2, ensure_ascii=False).encode(),
         content_type="application/json",
     )
-    name = "".join("-" if char in '/\\:*?"<>|' else char for char in target.name)
-    response["Content-Disposition"] = (
-        content_disposition_header(True, f"{name} (mix target).json") or "attachment"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return as_download(response, f"{target.name} (mix target).json")
 
 
 def _tried(form: Form, write: Callable[[], MixTarget]) -> MixTarget | None:

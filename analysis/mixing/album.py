@@ -20,6 +20,8 @@ TONE_DB = 4.0
 EVEN_TONE_DB = 0.5
 LONG_GAP_S = 5.0
 LEAST_TRACKS = 2
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+"""What musicians call so many channels."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class AlbumRow:
     ``off_lu`` is its loudness against the album's median; ``suggested_gain_db`` brings it there,
     upwards only as far as the peak ceiling allows, None where nothing is to be done;
     ``tone`` lists the bands that stand apart, the farthest first; ``gap_s`` is the silence until
-    the next track begins, None for the last one.
+    the next track begins, None for the last one (``is_last``) and where the next track has no
+    report.
     """
 
     sound: TrackSound
@@ -68,16 +71,13 @@ class AlbumRow:
     farthest_band: BandOffset | None
     gap_s: float | None
     gap_state: State
+    is_last: bool
     peak_state: State
 
     @property
     def is_even(self) -> bool:
         """Whether no band is even half a decibel away from the album's median."""
         return self.farthest_band is None or abs(self.farthest_band.off_db) < EVEN_TONE_DB
-
-    @property
-    def tone_state(self) -> State:
-        return "attention" if self.tone else "ok"
 
 
 @dataclass(frozen=True)
@@ -103,16 +103,19 @@ class AlbumVerdict:
         return max((item.state for item in self.items), key=lambda state: STATE_RANK[state])
 
 
-def check_album(tracks: Sequence[TrackSound]) -> AlbumVerdict | None:
-    """Compare the tracks of an album in their order; None for fewer than two."""
+def check_album(in_order: Sequence[TrackSound | None]) -> AlbumVerdict | None:
+    """Compare the tracks of an album in their order, None standing for one without a report; None
+    for fewer than two with one."""
+    tracks = [track for track in in_order if track is not None]
     if len(tracks) < LEAST_TRACKS:
         return None
     levels = [t.integrated_lufs for t in tracks if t.integrated_lufs is not None]
     median_lufs = round(median(levels), 3) if levels else None
     band_medians = _band_medians(tracks)
     rows = [
-        _row(track, following, median_lufs, band_medians)
-        for track, following in zip(tracks, [*tracks[1:], None], strict=True)
+        _row(track, in_order[place + 1 :], median_lufs, band_medians)
+        for place, track in enumerate(in_order)
+        if track is not None
     ]
     items = [_loudness(rows, median_lufs), _tone(rows), _peaks(rows), _gaps(rows), _formats(tracks)]
     return AlbumVerdict(rows=rows, items=items, median_lufs=median_lufs)
@@ -120,7 +123,7 @@ def check_album(tracks: Sequence[TrackSound]) -> AlbumVerdict | None:
 
 def _row(
     track: TrackSound,
-    following: TrackSound | None,
+    following: Sequence[TrackSound | None],
     median_lufs: float | None,
     band_medians: dict[str, float],
 ) -> AlbumRow:
@@ -131,7 +134,8 @@ def _row(
         (BandOffset(label, round(db - band_medians[label], 1)) for label, db in track.bands),
         key=lambda offset: -abs(offset.off_db),
     )
-    gap_s = None if following is None else track.silence_tail_s + following.silence_head_s
+    neighbour = following[0] if following else None
+    gap_s = None if neighbour is None else track.silence_tail_s + neighbour.silence_head_s
     return AlbumRow(
         sound=track,
         off_lu=off_lu,
@@ -141,6 +145,7 @@ def _row(
         farthest_band=offsets[0] if offsets else None,
         gap_s=None if gap_s is None else round(gap_s, 2),
         gap_state="attention" if gap_s is not None and gap_s > LONG_GAP_S else "ok",
+        is_last=not following,
         peak_state=_peak_state(track.true_peak_dbtp),
     )
 
@@ -245,14 +250,14 @@ def _gaps(rows: Sequence[AlbumRow]) -> AlbumItem:
 def _formats(tracks: Sequence[TrackSound]) -> AlbumItem:
     rates = sorted({track.sample_rate for track in tracks})
     depths = sorted({track.bit_depth for track in tracks if track.bit_depth})
-    channels = {track.channels for track in tracks}
+    channels = sorted({track.channels for track in tracks})
     mixed = []
     if len(rates) > 1:
         mixed.append(f"{' and '.join(f'{rate / 1000:g}' for rate in rates)} kHz")
     if len(depths) > 1:
         mixed.append(f"{' and '.join(str(depth) for depth in depths)} bit")
     if len(channels) > 1:
-        mixed.append("mono and stereo")
+        mixed.append(" and ".join(LAYOUTS.get(count, f"{count} channels") for count in channels))
     if mixed:
         return AlbumItem(
             "formats",

@@ -29,6 +29,7 @@ class Evidence:
     """Measurements that checks may look at; units as in :mod:`analysis.sound`, None if unknown."""
 
     duration_s: float
+    sample_rate: int
     channels: int
     lossless: bool
     integrated_lufs: float | None
@@ -75,6 +76,7 @@ class Evidence:
         levels, stereo, loudness = measured.levels, measured.stereo, measured.loudness
         return cls(
             duration_s=measured.info.duration_s,
+            sample_rate=measured.info.sample_rate,
             channels=measured.info.channels,
             lossless=measured.info.lossless,
             integrated_lufs=loudness.integrated_lufs,
@@ -119,6 +121,7 @@ class Evidence:
         loudness, stereo = document["loudness"], document["stereo"]
         return cls(
             duration_s=document["file"]["duration_s"],
+            sample_rate=document["file"]["sample_rate"],
             channels=document["file"]["channels"],
             lossless=document["file"]["lossless"],
             integrated_lufs=loudness["integrated_lufs"],

@@ -24,6 +24,7 @@ Severity = Literal["info", "advice", "warning"]
 
 SEVERITY_RANK: dict[str, int] = {"warning": 2, "advice": 1, "info": 0}
 LARGEST_MOVE_DB = 3.0
+SMALLEST_MOVE_DB = 0.5
 _HYPHEN_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
 
@@ -49,6 +50,13 @@ class Advice:
     freq_hz: float | None = None
     q: float | None = None
     gain_db: float | None = None
+
+    def at_gain(self, gain_db: float) -> Advice:
+        """The same move, smaller; without a move where hardly anything is left of it."""
+        if abs(gain_db) < SMALLEST_MOVE_DB:
+            return Advice("The other moves reach here already: make them first, and listen again.")
+        text = self.text.replace(f"{abs(self.gain_db or 0.0):.1f} dB", f"{abs(gain_db):.1f} dB", 1)
+        return replace(self, text=text, gain_db=gain_db)
 
 
 @dataclass(frozen=True)

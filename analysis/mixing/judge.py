@@ -1,6 +1,6 @@
 """The mix engineer's judgement: all checks, then the rules that keep the advice sane.
 
-* Nothing inside the corridor is advised, and no move exceeds 3 dB.
+* Nothing inside the corridor is advised, and no move exceeds 3 dB, nor do all of them together.
 * Neighbours are not pulled in opposite directions: the smaller move is dropped.
 * The advice as a whole leaves the loudness as it was: ``output_gain_db`` makes up for the moves.
 * At most seven findings, gravest first.
@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +19,9 @@ from analysis.mixing import dynamics_checks, level_checks, recording_checks, ste
 from analysis.mixing.evidence import Evidence
 from analysis.mixing.findings import (
     CHECKS,
+    LARGEST_MOVE_DB,
     SEVERITY_RANK,
+    SMALLEST_MOVE_DB,
     BandVerdict,
     Case,
     CurveVerdict,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # the measuring library takes most of a second to load: not f
 
 MOST_FINDINGS = 7
 _RATE = 44_100
+_HAS_A_PART_DB = 0.1
 CHECK_MODULES = (tonal, level_checks, dynamics_checks, recording_checks, stereo_checks)
 """Modules whose import registers their checks."""
 
@@ -96,16 +99,17 @@ def judge_evidence(evidence: Evidence, *, target: GenreTarget, targets: Targets)
     """
     bands = band_verdicts(evidence.band_levels, target)
     curve = None if evidence.curve_db is None else curve_verdict(evidence.curve_db, target)
+    judged = curve is not None and tonal.unjudged_because(evidence) is None
     case = Case(
         evidence=evidence,
         bands=bands,
         target=target,
         tonal=targets.model_for(target),
         curve=curve,
-        deviation_db=None if curve is None else deviation_db(curve, targets),
+        deviation_db=deviation_db(curve, targets) if curve is not None and judged else None,
     )
     found = [finding for check in CHECKS for finding in check.findings(case)]
-    kept = in_order(found)[:MOST_FINDINGS]
+    kept = together_moderate(in_order(found)[:MOST_FINDINGS])
     return MixReport(
         genre=target.genre,
         n_tracks=target.n_tracks,
@@ -176,6 +180,44 @@ def in_order(findings: list[Finding]) -> list[Finding]:
             finding.id,
         ),
     )
+
+
+def together_moderate(findings: list[Finding]) -> list[Finding]:
+    """Make moves smaller that would add up to more than the largest move at any frequency, all
+    that have a part in it alike; leave out the last ones where too little would be left of them."""
+    wanted = {at: move for at, one in enumerate(findings) for move in moves_of_findings([one])}
+    moves = _scaled_down(wanted)
+    while too_small := [at for at, move in moves.items() if abs(move.gain_db) < SMALLEST_MOVE_DB]:
+        wanted = {at: move for at, move in wanted.items() if at != max(too_small)}
+        moves = _scaled_down(wanted)
+    kept = []
+    for at, finding in enumerate(findings):
+        if finding.advice.gain_db:
+            gain_db = _towards_zero(moves[at].gain_db) if at in moves else 0.0
+            if gain_db != finding.advice.gain_db:
+                finding = replace(finding, advice=finding.advice.at_gain(gain_db))
+        kept.append(finding)
+    return kept
+
+
+def _scaled_down(moves: Mapping[int, Move]) -> dict[int, Move]:
+    hertz = np.geomspace(20.0, 20_000.0, 961)
+    scaled = dict(moves)
+    while scaled:
+        parts = {at: response_db([move], hertz, _RATE) for at, move in scaled.items()}
+        total = np.sum(list(parts.values()), axis=0)
+        worst = int(np.abs(total).argmax())
+        if abs(total[worst]) <= LARGEST_MOVE_DB + 0.05:
+            break
+        for at, part in parts.items():
+            if part[worst] * total[worst] > 0 and abs(part[worst]) > _HAS_A_PART_DB:
+                scaled[at] = replace(scaled[at], gain_db=scaled[at].gain_db * 0.97)
+    return scaled
+
+
+def _towards_zero(gain_db: float) -> float:
+    """To 0.1 dB, never up: rounding must not lift a sum over its limit again."""
+    return float(np.trunc(round(gain_db * 10.0, 6))) / 10.0
 
 
 def output_gain_db(findings: list[Finding], curve: CurveVerdict | None) -> float:

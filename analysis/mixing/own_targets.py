@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.mixing.evidence import Evidence
 from analysis.mixing.targets import Corridor, Curve, GenreTarget, Targets, alignment_db
+from analysis.mixing.tonal import unjudged_because
 from analysis.mixing.tonal_moves import Reach, level_free, move_library
 from analysis.sound.balance import curve_frequencies_hz
 from analysis.sound.spectrum import BANDS
@@ -47,8 +49,12 @@ class ReferenceTrack:
     def of_document(cls, document: Mapping[str, Any], *, weight: float = 1.0) -> ReferenceTrack:
         """From a stored report.
 
-        Raises UnusableTarget for a report that was made before curves were kept.
+        Raises UnusableTarget for a report that was made before curves were kept, and for one of a
+        mix whose tone cannot be judged.
         """
+        reason = unjudged_because(Evidence.from_document(document))
+        if reason is not None:
+            raise UnusableTarget(reason)
         curve = document["mix"].get("curve")
         if not curve:
             raise UnusableTarget("A chosen track's report is too old; listen to it again first.")

@@ -20,7 +20,11 @@ from analysis.mixing.release import (
     decibels,
     register,
 )
-from analysis.mixing.stereo_checks import LARGEST_MONO_LOSS_DB, LEAST_CORRELATION
+from analysis.mixing.stereo_checks import (
+    LARGEST_MONO_LOSS_DB,
+    LEAST_CORRELATION,
+    WARNING_BALANCE_DB,
+)
 
 FULL_SCALE_DBTP = 0.0
 CLEARLY_OVER_DB = 1.0
@@ -206,8 +210,10 @@ class MonoSafety(ReleaseCheck):
 
     def items(self, facts: ReleaseFacts) -> Iterator[ReleaseItem]:
         evidence = facts.evidence
-        if evidence.channels < 2 or evidence.correlation is None:
+        if evidence.channels < 2:
             yield self.item("ok", "Plays the same in mono", value="mono file")
+            return
+        if evidence.correlation is None:  # a side is silent, which the balance tells
             return
         loss = evidence.mono_loss_db
         value = f"{loss:.1f} dB lost in mono"
@@ -221,6 +227,41 @@ class MonoSafety(ReleaseCheck):
             )
             return
         yield self.item("ok", "It holds in mono", value=value)
+
+
+@register
+class Balance(ReleaseCheck):
+    id = "balance"
+    group = "sound"
+
+    def items(self, facts: ReleaseFacts) -> Iterator[ReleaseItem]:
+        evidence = facts.evidence
+        if evidence.channels < 2:
+            return
+        if evidence.balance_db is None:
+            yield self.item(
+                "fail",
+                "One side is silent",
+                value="one channel is empty",
+                why="All sound comes from one speaker, and half of a headphone stays silent.",
+                todo="Check the pan positions and the export: a mono track belongs in a mono file, "
+                "or on both channels alike.",
+            )
+            return
+        size = abs(evidence.balance_db)
+        side = "right" if evidence.balance_db > 0 else "left"
+        value = f"{size:.1f} dB to the {side}" if size >= READING_DB else "even"
+        if size < WARNING_BALANCE_DB:
+            yield self.item("ok", "Left and right are in balance", value=value)
+            return
+        yield self.item(
+            "attention",
+            f"It leans to the {side}",
+            value=value,
+            why=f"The {side} side is {size:.1f} dB louder over the whole track: voices and bass "
+            "leave the middle.",
+            todo=f"Move or turn down what sits on the {side}, unless it is meant.",
+        )
 
 
 @register

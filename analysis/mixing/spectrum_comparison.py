@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.sound.k_weighting import k_weighting_power
+
 Array = npt.NDArray[np.float64]
 
 AUDIBLE_BELOW_PEAK_DB = 60.0
 """Where both spectra lie further below their peaks than this, their difference means nothing."""
 
-# Analogue prototype of BS.1770's K-weighting: De Man, "Evaluation of implementations of the EBU
-# R128 loudness measurement", AES 2018 (as in analysis/sound/loudness.py).
-_SHELF_HZ, _SHELF_Q, _SHELF_HIGH_DB = 1681.974450955533, 0.7071752369554196, 3.999843853973347
-_SHELF_BAND_POWER = 0.4996667741545416
-_HIGH_PASS_HZ, _HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
+_RATE = 192_000  # so high that the digital weighting is the analogue one
 
 
 @dataclass(frozen=True)
@@ -62,21 +60,9 @@ class SpectrumPair:
         return before, after
 
 
-def k_weighting_db(frequencies_hz: Array) -> Array:
-    """Gain of BS.1770's K-weighting at each frequency in Hz, shape (n,), in dB."""
-    s = 1j * np.asarray(frequencies_hz) / _SHELF_HZ
-    high = 10.0 ** (_SHELF_HIGH_DB / 20.0)
-    shelf = (high * s * s + high**_SHELF_BAND_POWER * s / _SHELF_Q + 1.0) / (
-        s * s + s / _SHELF_Q + 1.0
-    )
-    s = 1j * np.asarray(frequencies_hz) / _HIGH_PASS_HZ
-    high_pass = s * s / (s * s + s / _HIGH_PASS_Q + 1.0)
-    return 20.0 * np.log10(np.maximum(np.abs(shelf * high_pass), 1e-12))
-
-
 def at_equal_loudness(frequencies_hz: Array, levels_db: Array) -> Array:
     """Levels in dB relative to the K-weighted power of all of them together."""
-    weighted = levels_db + k_weighting_db(frequencies_hz)
+    weighted = levels_db + 10.0 * np.log10(k_weighting_power(frequencies_hz, _RATE))
     return levels_db - 10.0 * np.log10(np.sum(10.0 ** (weighted / 10.0)))
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from analysis.mixing.evidence import Evidence
 from analysis.mixing.findings import (
     LARGEST_MOVE_DB,
     Advice,
@@ -26,6 +27,7 @@ from analysis.mixing.targets import GenreTarget
 from analysis.mixing.tonal_moves import Deviation, TonalModel
 from analysis.mixing.tonal_times import strongest_stretch
 from analysis.sound import mel
+from analysis.sound.balance import pictured_up_to_hz
 from analysis.sound.band_course import BandCourse
 from analysis.sound.equaliser import Move
 from analysis.sound.spectrum import BANDS
@@ -39,6 +41,7 @@ INSIDE_DB = 1.0
 """So much further than to its edge a move aims, so that the mix ends inside the corridor."""
 
 NEIGHBOUR_OCTAVES = 1.1
+MOST_MONO_LOSS_DB = 10.0
 CORE_OCTAVES = 0.4
 """A bell is strongest within so many octaves of its centre."""
 LEAST_SHARE = 0.5
@@ -91,6 +94,44 @@ WORDS: dict[str, BandWords] = {
         "Too little here takes air and openness.",
     ),
 }
+
+
+def unjudged_because(evidence: Evidence) -> str | None:
+    """Why the tone of a mix cannot be judged, for people; None if it can."""
+    if evidence.sample_rate < 2.0 * pictured_up_to_hz():
+        return (
+            f"At a sample rate of {evidence.sample_rate:,} Hz the file ends at "
+            f"{_hertz(evidence.sample_rate / 2)}, too low to be compared with finished tracks."
+        )
+    if evidence.channels > 1 and evidence.mono_loss_db > MOST_MONO_LOSS_DB:
+        return (
+            "Tone is compared in mono, and in mono left and right cancel each other: what is left "
+            "says nothing of the mix."
+        )
+    return None
+
+
+@register
+class ToneUnjudgedCheck(Check):
+    id = "tone_unjudged"
+    category = "technical"
+
+    def findings(self, case: Case) -> Iterator[Finding]:
+        reason = unjudged_because(case.evidence)
+        if reason is None:
+            return
+        low = case.evidence.sample_rate < 2.0 * pictured_up_to_hz()
+        yield self.found(
+            severity="info",
+            title="The tone is not judged",
+            explanation=reason,
+            importance=0.5,
+            advice=Advice(
+                "Upload the mix at 44.1 kHz or more."
+                if low
+                else "Flip the polarity of one channel first, then listen again."
+            ),
+        )
 
 
 @register

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -126,15 +127,22 @@ def _font(size: float, bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(file, size * SCALE)
 
 
-@cache
 def _is_known(char: str) -> bool:
     font = _font(10.0, False)
     return char.isspace() or bytes(font.getmask(char)) != bytes(font.getmask("\ufffe"))
 
 
 def _known(text: str) -> str:
-    """The text; what the typeface cannot write becomes a question mark."""
-    return "".join(char if _is_known(char) else _UNKNOWN for char in text)
+    """One line: line breaks become spaces, what the typeface cannot write a question mark."""
+    return "".join(_written(char) for char in text)
+
+
+@cache
+def _written(char: str) -> str:
+    # Pillow measures no line breaks, and draws nothing useful for other control characters.
+    if unicodedata.category(char) in {"Cc", "Zl", "Zp"}:
+        return " " if char.isspace() else _UNKNOWN
+    return char if _is_known(char) else _UNKNOWN
 
 
 def _scaled(point: Point) -> Point:

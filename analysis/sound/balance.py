@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float64]
 
 
 def curve_frequencies_hz() -> Array:
-    """Third-octave centres from 40 Hz to 20 kHz; those above 9.8 kHz exceed mel pictures."""
+    """Third-octave centres from 40 Hz to 20 kHz; those above 8.2 kHz exceed mel pictures."""
     count = int(np.log2(HIGHEST_HZ / LOWEST_HZ) * POINTS_PER_OCTAVE) + 1
     return LOWEST_HZ * 2.0 ** (np.arange(count) / POINTS_PER_OCTAVE)
 
@@ -32,6 +32,11 @@ def pictured_frequencies_hz() -> Array:
     """Those of :func:`curve_frequencies_hz` whose whole band lies within a mel picture."""
     centres = curve_frequencies_hz()
     return centres[centres * _HALF_BAND <= mel.SAMPLE_RATE / 2]
+
+
+def pictured_up_to_hz() -> float:
+    """Where the highest third octave of a mel picture ends: 9.1 kHz."""
+    return float(pictured_frequencies_hz()[-1]) * _HALF_BAND
 
 
 def third_octaves_db(picture: npt.NDArray[np.uint8]) -> Array:

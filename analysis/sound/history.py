@@ -74,8 +74,9 @@ class History:
             cells = self._open.mean(axis=0)
             self._open = self._open[:0]
         if self._filled == MOST_ROWS:
+            # This row is the mean of as many frames as a row had until now.
+            self._open = np.repeat(cells[None], self.frames_per_row, axis=0)
             self._halve()
-            self._open = cells[None]
             return
         self._rows[self._filled] = cells
         self._filled += 1

@@ -92,7 +92,7 @@ def _hum(spectra: list[Array], size: int, mains_hz: float, mean_power: float) ->
     score = np.clip(prominence, 0.0, 18.0).sum(axis=0)
     best = int(np.lexsort((score, standing.sum(axis=0)))[-1])
     lines = np.flatnonzero(standing[:, best])
-    if lines.size < LEAST_LINES:
+    if lines.size < LEAST_LINES or not _begins_low(set(lines + 1)):
         return None
     power = float(np.array(powers)[lines, best].sum())
     level_db, level_dbfs = power_db(power / mean_power), power_db(2.0 * power)
@@ -106,6 +106,12 @@ def _hum(spectra: list[Array], size: int, mains_hz: float, mean_power: float) ->
         level_db=round(level_db, 1),
         level_dbfs=round(level_dbfs, 1),
     )
+
+
+def _begins_low(multiples: set[int]) -> bool:
+    """Hum is strongest in its lowest multiples, or in the even ones behind a rectifier. Scattered
+    higher ones are notes of a synthesiser that happens to be tuned so."""
+    return len(multiples & {1, 2, 3}) >= 2 or {2, 4} <= multiples
 
 
 def _line(

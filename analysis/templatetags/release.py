@@ -11,7 +11,6 @@ from catalog.models import Revision, Track
 
 register = template.Library()
 
-ICONS = {"ok": "check", "attention": "info", "fail": "warning", "waiting": "clock"}
 WORDS = {"ok": "In order", "attention": "Look at it", "fail": "Fix it", "waiting": "Not checked"}
 
 

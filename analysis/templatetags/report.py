@@ -154,6 +154,12 @@ def filter_shape(shape: str) -> str:
 
 
 @register.filter
+def earlier(seconds: float, by_s: float) -> float:
+    """A time so much earlier, but not before the beginning."""
+    return max(0.0, seconds - by_s)
+
+
+@register.filter
 def add_width(left: float, width: float) -> float:
     """Right edge of something from its left edge and width, in per cent."""
     return left + width

@@ -118,6 +118,8 @@ def processes(device: torch.device) -> Iterator[Processes]:
     )
     try:
         yield Processes(rank=distributed.get_rank(), count=count)
+        # Nobody leaves while others may still talk to him: gloo's threads abort the process then.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
 

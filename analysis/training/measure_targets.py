@@ -19,6 +19,7 @@ from analysis.sound import mel
 from analysis.sound.balance import (
     curve_frequencies_hz,
     pictured_frequencies_hz,
+    pictured_up_to_hz,
     third_octaves_db,
 )
 from analysis.sound.spectrum import BANDS, band_levels_from_mel
@@ -208,7 +209,7 @@ def _genre(levels: Array, curves: Array) -> dict[str, Any]:
             "p10_db": [round(float(level), 2) for level in curve_low],
             "median_db": [round(float(level), 2) for level in curve_middle],
             "p90_db": [round(float(level), 2) for level in curve_high],
-            "measured_up_to_hz": nyquist,
+            "measured_up_to_hz": round(pictured_up_to_hz(), 1),
         },
     }
 

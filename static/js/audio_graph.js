@@ -7,6 +7,28 @@
  */
 
 const graphs = new WeakMap();
+const rates = new WeakMap();
+/** What every browser with the option can run at. */
+const LOWEST_HZ = 44100;
+const HIGHEST_HZ = 96000;
+
+/**
+ * Say at which sample rate an element's sound should be worked on: that of its file, so that filters
+ * are the same as on the server. Counts for a graph that is made later.
+ */
+export const preferRate = (audio, hertz) => rates.set(audio, hertz);
+
+function contextFor(audio) {
+  const sampleRate = rates.get(audio);
+  if (sampleRate >= LOWEST_HZ && sampleRate <= HIGHEST_HZ) {
+    try {
+      return new AudioContext({ sampleRate });
+    } catch {
+      // This browser cannot: the device's rate will do.
+    }
+  }
+  return new AudioContext();
+}
 
 /**
  * Must first be called in answer to a gesture: browsers keep other contexts silent.
@@ -16,7 +38,7 @@ const graphs = new WeakMap();
 export function graphOf(audio) {
   let graph = graphs.get(audio);
   if (!graph) {
-    const context = new AudioContext();
+    const context = contextFor(audio);
     const source = new MediaElementAudioSourceNode(context, { mediaElement: audio });
     const bus = new GainNode(context);
     source.connect(bus).connect(context.destination);

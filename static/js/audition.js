@@ -1,5 +1,5 @@
 /** Hearing the advised equaliser on the page's own player: original against equalised, equally loud. */
-import { graphOf } from "./audio_graph.js";
+import { graphOf, preferRate } from "./audio_graph.js";
 import { filterOf, kWeightingDb, loudnessMatchDb, quietContext, responseDb } from "./equaliser.js";
 import { EqualiserCurve } from "./equaliser_curve.js";
 
@@ -65,6 +65,7 @@ class Audition {
     this.sound = sound;
     const data = JSON.parse(document.getElementById("audition-data").textContent);
     Object.assign(this, { moves: data.moves, spectrum: data.spectrum, truePeak: data.true_peak_dbtp });
+    preferRate(sound.audio, data.sample_rate);
     this.quiet = quietContext(data.sample_rate);
     this.filters = this.moves.map((move) => filterOf(this.quiet, move));
     this.weighting = kWeightingDb(this.quiet, this.spectrum.frequencies_hz);

@@ -8,16 +8,19 @@ import importlib.util
 import io
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import soundfile
 from django.core.files.base import ContentFile
-from django.test import Client
-from django.urls import reverse
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection
+from django.test import Client, RequestFactory
+from django.urls import resolve, reverse
 from PIL import Image
 
-from analysis import export_views
+from analysis import export_views, render_slots
 from analysis.mixing import load_targets, rejudge
 from analysis.mixing.moves import moves_of
 from analysis.models import Report
@@ -76,7 +79,7 @@ def revision(db, listened):
 
 @pytest.fixture(autouse=True)
 def _plenty(monkeypatch):
-    monkeypatch.setattr(export_views, "_RENDERS", TokenBuckets(rate=1.0, burst=1_000))
+    monkeypatch.setattr(export_views, "_EXPORTS", TokenBuckets(rate=1.0, burst=1_000))
 
 
 def logged_in(artist) -> Client:
@@ -101,13 +104,32 @@ def body(response) -> bytes:
     return b"".join(response.streaming_content) if response.streaming else response.content
 
 
+def gone(response) -> None:
+    """What the server does when the browser went away; the test's own database stays open."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        response.close()
+    finally:
+        request_finished.connect(close_old_connections)
+
+
+def response_of(artist, url):
+    """As the server gets it: Django's test client reads and closes streams in its own way."""
+    request = RequestFactory().get(url)
+    request.user = artist.user
+    view, args, kwargs = resolve(url)
+    return view(request, *args, **kwargs)
+
+
 class TestWhoMay:
     @pytest.mark.parametrize(
         "name", [*PRESETS, "equalised_wav", "equalised_plan", "report_pdf", "report_png"]
     )
     def test_only_the_owner(self, revision, owner, name):
         url = addresses(revision.track)[name]
-        assert owner.get(url).status_code == 200
+        taken = owner.get(url)
+        assert taken.status_code == 200
+        gone(taken)
         assert logged_in(ArtistFactory()).get(url).status_code == 404
         visitor = Client().get(url)
         assert visitor.status_code == 302
@@ -137,7 +159,9 @@ class TestPresets:
         for name, url in addresses(revision.track).items():
             if name == "equalised_plan":
                 continue
-            header = owner.get(url)["Content-Disposition"]
+            response = owner.get(url)
+            gone(response)
+            header = response["Content-Disposition"]
             assert header.startswith("attachment; filename*=utf-8''%C5%BDofie%20-%20"), header
             assert "%E6%97%A5%E6%9C%AC%20-%20Lemon%20-Tree-%20%28" in header
             assert '"' not in header
@@ -227,9 +251,9 @@ class TestWav:
         assert first["bytes"] < len(content) < first["bytes"] + 1_000
 
     def test_too_many_renders_are_told_when_to_come_back(self, owner, revision, monkeypatch):
-        monkeypatch.setattr(export_views, "_RENDERS", TokenBuckets(rate=0.01, burst=1))
+        monkeypatch.setattr(export_views, "_EXPORTS", TokenBuckets(rate=0.01, burst=1))
         url = addresses(revision.track)["equalised_wav"]
-        assert owner.get(url).status_code == 200
+        assert body(owner.get(url))
         refused = owner.get(url)
         assert refused.status_code == 429
         assert 50 < int(refused["Retry-After"]) <= 100
@@ -238,17 +262,121 @@ class TestWav:
         assert "Try again in" in plan.json()["detail"]
         assert owner.get(addresses(revision.track)["json"]).status_code == 200
 
-    def test_a_file_that_is_gone_is_not_found(self, owner, revision):
+    @pytest.mark.parametrize("is_known", [False, True])
+    def test_a_file_that_is_gone_is_not_found(self, owner, revision, is_known):
+        urls = addresses(revision.track)
+        if is_known:
+            assert owner.get(urls["equalised_plan"]).status_code == 200
         revision.file.storage.delete(revision.file.name)
-        assert owner.get(addresses(revision.track)["equalised_wav"]).status_code == 404
+        assert owner.get(urls["equalised_wav"]).status_code == 404
 
-    def test_a_file_that_broke_is_explained(self, owner, revision):
+    @pytest.mark.parametrize("is_known", [False, True])
+    def test_a_file_that_broke_is_explained(self, owner, revision, is_known):
+        urls = addresses(revision.track)
+        if is_known:
+            assert owner.get(urls["equalised_plan"]).status_code == 200
         Path(revision.file.path).write_bytes(b"not a song")
-        plan = owner.get(addresses(revision.track)["equalised_plan"])
+        plan = owner.get(urls["equalised_plan"], {"amount": "70"})
         assert plan.status_code == 422
         assert plan.json()["detail"]
-        page = owner.get(addresses(revision.track)["equalised_wav"], follow=True)
+        page = owner.get(urls["equalised_wav"])
+        assert page.status_code == 422
         assert plan.json()["detail"] in page.content.decode()
+        assert revision.track.get_absolute_url() in page.content.decode()
+
+    @pytest.mark.parametrize(
+        "facts", [{"duration_s": 601.0}, {"duration_s": 500.0, "channels": 8}], ids=["long", "wide"]
+    )
+    def test_what_would_take_minutes_is_refused_in_words(self, owner, revision, facts):
+        report = Report.objects.get()
+        report.document["file"].update(facts)
+        report.save()
+        urls = addresses(revision.track)
+        plan = owner.get(urls["equalised_plan"])
+        assert plan.status_code == 413
+        assert "up to 10 minutes" in plan.json()["detail"]
+        assert "as a preset" in plan.json()["detail"]
+        page = owner.get(urls["equalised_wav"])
+        assert page.status_code == 413
+        assert plan.json()["detail"] in page.content.decode()
+        assert owner.get(urls["json"]).status_code == 200
+
+
+class TestOneRenderAtATime:
+    def test_a_second_one_of_the_same_account_is_refused_until_the_first_ends(
+        self, owner, revision
+    ):
+        urls = addresses(revision.track)
+        assert owner.get(urls["equalised_plan"]).status_code == 200
+        first = response_of(revision.artist, urls["equalised_wav"])
+        pieces = iter(first)
+        for _ in range(4):
+            assert next(pieces)
+        for name in ("equalised_wav", "equalised_plan"):
+            refused = owner.get(urls[name])
+            assert refused.status_code == 429
+            assert int(refused["Retry-After"]) > 0
+            assert "Another render of yours is still running" in refused.content.decode()
+        for name in ("json", "report_png"):
+            assert owner.get(urls[name]).status_code == 200
+        assert next(pieces), "more was to come"
+        gone(first)
+        again = owner.get(urls["equalised_wav"])
+        assert len(body(again)) == int(again["Content-Length"])
+        assert owner.get(urls["equalised_plan"]).status_code == 200, "it was read to its end"
+
+    def test_a_download_that_nobody_began_to_read_lets_go(self, owner, revision):
+        url = addresses(revision.track)["equalised_wav"]
+        gone(response_of(revision.artist, url))
+        response = owner.get(url)
+        assert response.status_code == 200
+        gone(response)
+
+    def test_another_web_process_counts_too(self, owner, revision):
+        """The other process is another connection to the same database."""
+        account = str(revision.artist.user.pk)
+        other = connection.copy()
+        try:
+            with other.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"render {account}"]
+                )
+            for name in ("equalised_wav", "equalised_plan"):
+                assert owner.get(addresses(revision.track)[name]).status_code == 429
+            with other.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock_all()")
+            assert owner.get(addresses(revision.track)["equalised_plan"]).status_code == 200
+        finally:
+            other.close()
+
+    def test_a_process_takes_only_a_few_accounts_and_the_next_when_one_is_done(
+        self, owner, revision
+    ):
+        url = addresses(revision.track)["equalised_plan"]
+        with ExitStack() as others:
+            for number in range(render_slots.MOST_AT_ONCE - 1):
+                others.enter_context(render_slots.render_slot(f"other {number}"))
+            with render_slots.render_slot("one more"):
+                refused = owner.get(url)
+                assert refused.status_code == 429
+                assert "Others are having" in refused.json()["detail"]
+            assert owner.get(url).status_code == 200
+
+    def test_a_refused_or_failed_render_keeps_no_turn(self, owner, revision):
+        urls = addresses(revision.track)
+        content = Path(revision.file.path).read_bytes()
+        Path(revision.file.path).write_bytes(b"not a song")
+        for _ in range(render_slots.MOST_AT_ONCE + 1):
+            assert owner.get(urls["equalised_wav"]).status_code == 422
+        Path(revision.file.path).write_bytes(content)
+        assert owner.get(urls["equalised_plan"]).status_code == 200
+
+    def test_a_reader_who_takes_forever_is_left(self, owner, revision, monkeypatch):
+        monkeypatch.setattr(render_slots, "SLOWEST_DOWNLOAD_S", 0.0)
+        urls = addresses(revision.track)
+        with pytest.raises(TimeoutError):
+            body(owner.get(urls["equalised_wav"]))
+        assert owner.get(urls["equalised_plan"]).status_code == 200
 
 
 class TestSheets:
@@ -263,6 +391,18 @@ class TestSheets:
         picture = Image.open(io.BytesIO(response.content))
         assert (picture.format, picture.width) == ("PNG", 1_488)
         assert picture.height > 1_500
+
+    def test_too_many_are_told_when_to_come_back(self, owner, revision, monkeypatch):
+        monkeypatch.setattr(export_views, "_EXPORTS", TokenBuckets(rate=0.01, burst=2))
+        urls = addresses(revision.track)
+        assert owner.get(urls["report_png"]).status_code == 200
+        assert owner.get(urls["report_pdf"]).status_code == 200
+        for name in ("report_png", "report_pdf"):
+            refused = owner.get(urls[name])
+            assert refused.status_code == 429
+            assert 50 < int(refused["Retry-After"]) <= 100
+            assert "Try again in" in refused.content.decode()
+            assert "Content-Disposition" not in refused
 
 
 class TestPage:

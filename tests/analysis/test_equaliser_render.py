@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from scipy import signal
 
-from analysis.equaliser_render import CEILING_DBTP, plan_render, render_wav, wav_bytes
+from analysis.equaliser_render import CEILING_DBTP, opened, plan_render, render_wav, wav_bytes
 from analysis.sound import wav
 from analysis.sound.equaliser import Move, response_db
 
@@ -26,9 +26,10 @@ MOVES = [
 
 def rendered(path: Path, out: Path, *, match_db: float = 0.0, moves=MOVES):
     plan = plan_render(path, moves, match_db=match_db)
-    pieces = list(render_wav(path, moves, plan, title="Lemon", artist="Žofie", comment="+3 dB"))
-    out.write_bytes(b"".join(pieces))
     texts = {"title": "Lemon", "artist": "Žofie", "comment": "+3 dB"}
+    with opened(path) as sound:
+        pieces = list(render_wav(sound, moves, plan, **texts))
+    out.write_bytes(b"".join(pieces))
     assert out.stat().st_size == wav_bytes(plan, **texts)
     return plan, pieces
 

@@ -413,6 +413,19 @@ class TestAlbum:
         assert "not compared: Newest." in text
         assert "Two tracks with a report are needed" in text
 
+    def test_the_gap_before_a_track_without_a_report_is_not_known(self, artist, heard):
+        album = self.album(artist, heard, [-14.0, -14.0, -14.0], silence_head_s=9.0)
+        assert "Long gaps between tracks" in self.section(artist, album)
+        unheard = TrackFactory(artist=artist, album=album, title="Newest", position=3)
+        RevisionFactory(track=unheard)
+        Track.objects.filter(title="Song 3").update(position=4)
+        text = self.section(artist, album)
+        assert "not compared: Newest." in text
+        assert "Long gaps between tracks" not in text
+        gaps = [row.partition('data-label="Gap after it">')[2] for row in text.split("<tr>")[2:]]
+        assert ["not known" in gap for gap in gaps] == [False, True, False]
+        assert "last" in gaps[2]
+
     def test_only_the_current_version_counts(self, artist, heard):
         album = self.album(artist, heard, [-14.0, -14.0, -9.0])
         louder = Track.objects.get(title="Song 3")

@@ -16,6 +16,7 @@ from analysis.mixing.moves import moves_of, with_settings
 from analysis.sheet import Sheet, sheet_pdf, sheet_png
 from analysis.sheet.layout import _Writer
 from analysis.sheet.pdf_surface import PdfSurface
+from analysis.sheet.png_surface import PngSurface
 from analysis.sheet.surface import PAGE_HEIGHT, PAGE_WIDTH, shortened, wrapped
 
 BANDS = ["Sub bass", "Bass", "Low mids", "Mids", "High mids", "Presence", "Brilliance"]
@@ -165,3 +166,14 @@ def test_long_texts_are_wrapped_and_shortened():
     cut = shortened(surface, "x" * 200, width=100, size=8)
     assert cut.endswith("…")
     assert surface.text_width(cut, size=8) <= 100
+
+
+@pytest.mark.parametrize("make", [sheet_png, sheet_pdf])
+def test_control_characters_in_names_do_no_harm(make):
+    assert make(sheet(artist="A\nB\r\x00", title="One\ttwo\u2028three\x1b[31m\x7f"))
+
+
+def test_a_line_break_is_as_wide_as_a_space():
+    surface = PngSurface()
+    wanted = surface.text_width("a b c?", size=10.0)
+    assert surface.text_width("a\nb\tc\x00", size=10.0) == pytest.approx(wanted)

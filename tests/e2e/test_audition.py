@@ -98,6 +98,28 @@ def test_the_browsers_filters_are_the_servers(report: Page, rate: int):
         assert np.abs(wanted - np.array(found)).max() < 1e-4, some
 
 
+def test_the_browser_works_at_the_sample_rate_of_the_file(report: Page):
+    page_rate = json.loads(report.locator("#audition-data").text_content())["sample_rate"]
+    graph = module_url(report, "audio_graph")
+    report.locator("[data-hear=equalised]").click()
+    rates = report.evaluate(
+        """async (url) => {
+          const { graphOf, preferRate } = await import(url);
+          const at = (hertz) => {
+            const audio = new Audio();
+            if (hertz) preferRate(audio, hertz);
+            return graphOf(audio).context.sampleRate;
+          };
+          const page = graphOf(document.querySelector("audio")).context.sampleRate;
+          return { page, high: at(88200), low: at(22050), device: at(null) };
+        }""",
+        graph,
+    )
+    assert rates["page"] == page_rate
+    assert rates["high"] == 88_200
+    assert rates["low"] == rates["device"], "too low for some browsers"
+
+
 def test_the_loudness_match_is_the_servers(report: Page, report_url):
     address = urlsplit(report_url[0])
     document = report.request.get(
@@ -166,26 +188,26 @@ def test_both_ways_are_equally_loud(report: Page):
           const { moves, setting } = audition();
           const bytes = await (await fetch(url)).arrayBuffer();
           const sound = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(bytes);
-          const context = new OfflineAudioContext(1, sound.length, 48000);
+          const context = new OfflineAudioContext(2, sound.length, 48000);
           const source = new AudioBufferSourceNode(context, { buffer: sound });
           const level = new GainNode(context, { gain: 10 ** (setting.matchDb / 20) });
           [source, ...moves.map((move) => filterOf(context, move)), level, context.destination]
             .reduce((from, to) => from.connect(to));
           source.start();
           const out = await context.startRendering();
-          const mono = new OfflineAudioContext(1, sound.length, 48000);
-          const plain = new AudioBufferSourceNode(mono, { buffer: sound });
-          plain.connect(mono.destination);
+          const untouched = new OfflineAudioContext(2, sound.length, 48000);
+          const plain = new AudioBufferSourceNode(untouched, { buffer: sound });
+          plain.connect(untouched.destination);
           plain.start();
-          const before = await mono.startRendering();
-          return [before, out].map((one) => [...one.getChannelData(0)]);
+          const before = await untouched.startRendering();
+          return [before, out].map((one) => [0, 1].map((side) => [...one.getChannelData(side)]));
         }""",
         [url, module_url(report, "equaliser"), audition],
     )
     import pyloudnorm
 
     meter = pyloudnorm.Meter(48_000)
-    original, equalised = (meter.integrated_loudness(np.array(sound)) for sound in result)
+    original, equalised = (meter.integrated_loudness(np.array(sound).T) for sound in result)
     assert equalised == pytest.approx(original, abs=0.2)
 
 

@@ -20,6 +20,23 @@ def bumped(document: dict, bump_db: float) -> dict:
     return changed
 
 
+def older(document: dict, *, findings: list[dict]) -> dict:
+    """A report as version 2 of the measurements wrote it: no curve, nothing by band or of hum."""
+    made = copy.deepcopy(document)
+    for key in ("dynamics", "hum"):
+        del made[key]
+    for part, keys in {
+        "mix": ("curve", "stems_db"),
+        "stereo": ("bands", "low_end"),
+        "spectrum": ("codec_cutoff_hz", "resonances", "band_course"),
+    }.items():
+        for key in keys:
+            del made[part][key]
+    made["mix"]["findings"] = findings
+    made["models"]["measurements"] = "2"
+    return made
+
+
 def logged_in(artist: Artist) -> Client:
     client = Client()
     client.force_login(artist.user, backend="django.contrib.auth.backends.ModelBackend")

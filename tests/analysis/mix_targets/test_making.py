@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connections
 from django.urls import reverse
 
 from analysis import mix_targets
@@ -93,3 +97,69 @@ class TestMakingOne:
         mix_targets.update(target, name="Dawn")
         assert mix_targets.current(MixTarget.objects.get()).genre == "Dawn"
         assert mix_targets.exported(MixTarget.objects.get())["genre"] == "Dawn"
+
+    def test_one_deleted_meanwhile_is_told(self, artist, make_track):
+        target = of_tracks(artist, make_track())
+        MixTarget.objects.all().delete()
+        with pytest.raises(ValidationError, match="deleted meanwhile"):
+            mix_targets.update(target, name="Dawn")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    """Two browsers save at the same moment, each on a connection of its own."""
+
+    def at_once(self, *writes):
+        def run(write):
+            try:
+                return write()
+            except ValidationError as error:
+                return error
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(len(writes)) as pool:
+            return list(pool.map(run, writes))
+
+    def test_two_saves_of_one_target_leave_one_of_them(self, artist, make_track, monkeypatch):
+        track = make_track()
+        target = of_tracks(artist, track)
+        both_there = threading.Barrier(2)
+        add = mix_targets._add_parts
+
+        def add_when_both_are_there(*arguments):
+            with suppress(threading.BrokenBarrierError):  # one after the other: nobody comes
+                both_there.wait(timeout=1.0)
+            add(*arguments)
+
+        monkeypatch.setattr(mix_targets, "_add_parts", add_when_both_are_there)
+        saved = self.at_once(
+            *(
+                lambda weight=weight: mix_targets.update(
+                    MixTarget.objects.get(pk=target.pk), name="Night", weights={track.pk: weight}
+                )
+                for weight in (2.0, 3.0)
+            )
+        )
+        assert [one.pk for one in saved] == [target.pk] * 2
+        assert target.parts.get().weight in (2.0, 3.0)
+
+    def test_two_that_take_one_name_are_not_both_given_it(self, artist, make_track, monkeypatch):
+        track = make_track()
+        targets = [of_tracks(artist, track, name=name) for name in ("One", "Two")]
+        both_there = threading.Barrier(2)
+        check = MixTarget.full_clean
+
+        def check_and_wait(self, *arguments, **options):
+            check(self, *arguments, **options)
+            with suppress(threading.BrokenBarrierError):
+                both_there.wait(timeout=1.0)
+
+        monkeypatch.setattr(MixTarget, "full_clean", check_and_wait)
+        saved = self.at_once(
+            *(lambda one=one: mix_targets.update(one, name="Night") for one in targets)
+        )
+        (refused,) = [one for one in saved if isinstance(one, ValidationError)]
+        assert "already have a target of this name" in str(refused)
+        assert sorted(MixTarget.objects.values_list("name", flat=True))[0] == "Night"
+        assert MixTarget.objects.filter(name="Night").count() == 1

@@ -15,7 +15,6 @@ from analysis.sound.measure import measure
 from tests.analysis.mixing.mixes import RATE, judged, music
 from tests.analysis.sound.signals import write
 
-
 TRACK = 4  # a demo track without tonal findings against all genres
 
 

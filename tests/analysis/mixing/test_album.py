@@ -16,7 +16,7 @@ def track(title: str, lufs: float | None = -14.0, **changes: object) -> TrackSou
     return replace(made, **changes)
 
 
-def checked(*tracks: TrackSound) -> AlbumVerdict:
+def checked(*tracks: TrackSound | None) -> AlbumVerdict:
     verdict = check_album(tracks)
     assert verdict is not None
     return verdict
@@ -82,6 +82,34 @@ def test_one_odd_track(change, item, state):
     assert set(found.values()) == {"ok"}
 
 
+def test_a_gap_is_told_between_neighbours_only():
+    """The third track has no report: how long the silence before it is, nobody knows."""
+    verdict = checked(
+        track("One"), track("Two", silence_tail_s=4.0), None, track("Four", silence_head_s=3.0)
+    )
+    assert [row.gap_s for row in verdict.rows] == [1.1, None, None]
+    assert [row.is_last for row in verdict.rows] == [False, False, True]
+    assert states(verdict)["gaps"] == "ok"
+    unheard_end = checked(track("One"), track("Two"), None)
+    assert [row.is_last for row in unheard_end.rows] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [
+        ((2, 6), "stereo and 5.1"),
+        ((2, 1), "mono and stereo"),
+        ((1, 2, 8), "mono and stereo and 7.1"),
+        ((4, 2), "stereo and 4 channels"),
+    ],
+)
+def test_layouts_side_by_side_are_named(channels, words):
+    verdict = checked(*(track(str(n), channels=n) for n in channels))
+    (item,) = [item for item in verdict.items if item.id == "formats"]
+    assert f"Side by side: {words}." in item.text
+
+
 def test_one_track_is_no_album():
     assert check_album([track("One")]) is None
     assert check_album([]) is None
+    assert check_album([track("One"), None, None]) is None

@@ -12,14 +12,22 @@ import pytest
 import scipy.signal
 
 from analysis.mixing import judge, load_targets, rejudge
-from analysis.mixing.findings import CHECKS, Check, Finding, register
-from analysis.mixing.judge import MOST_FINDINGS, MixReport, moves_of_findings, output_gain_db
+from analysis.mixing.findings import CHECKS, Advice, Check, Finding, Where, register
+from analysis.mixing.judge import (
+    MOST_FINDINGS,
+    MixReport,
+    moves_of_findings,
+    output_gain_db,
+    together_moderate,
+)
 from analysis.mixing.tonal import SMALLEST_WORTH_DB
 from analysis.sound.equaliser import response_db
+from analysis.sound.measure import measure
 from analysis.sound.mel import log_mel
 from analysis.sound.spectrum import BANDS
 from tests.analysis.mixing.mixes import bell, judged, judged_sound, music, stored
 from tests.analysis.sound.demo_truth import demo_tracks, measured
+from tests.analysis.sound.signals import write
 
 BAND_CENTRES = {name: (low * min(high, 11_025.0)) ** 0.5 for name, low, high in BANDS}
 
@@ -48,14 +56,17 @@ def test_advice_on_finished_music_is_moderate(genre):
         for finding in moved:
             assert 0 < abs(finding.advice.gain_db) <= 3.0
             assert 20 <= finding.advice.freq_hz <= 20_000
+        hertz = np.geomspace(20, 20_000, 500)
+        together = response_db(moves_of_findings(report.findings), hertz, 44_100)
+        assert np.abs(together).max() <= 3.15  # gains are rounded to 0.1 dB
         tonal = tonal_of(report)
         assert len({finding.id for finding in tonal}) == len(tonal)
-        for one, other in combinations(tonal, 2):
+        for one, other in combinations([f for f in tonal if f.advice.gain_db], 2):
             apart = abs(np.log2(one.advice.freq_hz / other.advice.freq_hz))
             assert apart > 0.9 or one.advice.gain_db * other.advice.gain_db > 0
         for finding in tonal:
             assert abs(finding.amount_db) >= SMALLEST_WORTH_DB - 0.01
-            assert finding.amount_db * finding.advice.gain_db < 0
+            assert finding.amount_db * (finding.advice.gain_db or -finding.amount_db) < 0
             # Nothing inside the corridor is advised: the curve leaves it there, on that side.
             n = len(report.curve.level_db)
             low, high = finding.where.low_hz, finding.where.high_hz
@@ -237,3 +248,40 @@ def test_a_build_up_in_one_part_says_when(tmp_path):
     (finding, *_) = [f for f in tonal_of(judged_sound(tmp_path, sound)) if f.amount_db > 0]
     assert finding.where.start_s == pytest.approx(quarter / 48_000, abs=2.5)
     assert finding.where.end_s == pytest.approx(2 * quarter / 48_000, abs=2.5)
+
+
+def test_moves_side_by_side_share_the_three_decibels():
+    def finding(hertz: float) -> Finding:
+        advice = Advice("Boost 3.0 dB there.", type="bell", freq_hz=hertz, q=1.0, gain_db=3.0)
+        return Finding("x", "tonal", "advice", "", "", Where(), 4.0, 1.0, advice, 1.0)
+
+    near = together_moderate([finding(1_000.0), finding(2_200.0)])
+    gains = [one.advice.gain_db for one in near]
+    assert all(2.0 < gain < 3.0 for gain in gains)
+    hertz = np.geomspace(20, 20_000, 2_000)
+    assert np.abs(response_db(moves_of_findings(near), hertz, 44_100)).max() <= 3.1
+    assert f"Boost {gains[1]:.1f} dB" in near[1].advice.text
+    far = together_moderate([finding(100.0), finding(8_000.0)])
+    assert [one.advice.gain_db for one in far] == [3.0, 3.0]
+    crowd = together_moderate([finding(1_000.0 + 10 * k) for k in range(7)])
+    left = [one for one in crowd if one.advice.gain_db]
+    assert 1 <= len(left) < 7
+    assert all(one.advice.gain_db >= 0.5 for one in left)
+    assert np.abs(response_db(moves_of_findings(crowd), hertz, 44_100)).max() <= 3.1
+    assert "other moves" in crowd[-1].advice.text
+
+
+def test_a_telephone_recording_is_not_judged_by_its_treble(tmp_path):
+    slow = scipy.signal.resample_poly(music(balanced()), 11_025, 48_000, axis=1)
+    path = write(tmp_path / "slow.wav", slow.astype(np.float32), rate=11_025)
+    report = judged(measure(path))
+    assert not tonal_of(report)
+    finding = next(f for f in report.findings if f.id == "tone_unjudged")
+    assert "5.5 kHz" in finding.explanation
+
+
+def test_what_cancels_in_mono_is_not_judged_by_what_is_left(tmp_path):
+    left = music(balanced())[0]
+    report = judged_sound(tmp_path, np.stack([left, -left]))
+    assert not tonal_of(report)
+    assert {"phase", "tone_unjudged"} <= ids(report)

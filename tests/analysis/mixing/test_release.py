@@ -34,7 +34,7 @@ def encoded(name: str, peak: float, *, clipped_runs: int = 0) -> EncodedPeak:
 def document(**loudness: object) -> dict:
     """A report of a master in order, as far as the checks read it."""
     return {
-        "file": {"duration_s": 180.0, "channels": 2, "lossless": True},
+        "file": {"duration_s": 180.0, "sample_rate": 44_100, "channels": 2, "lossless": True},
         "loudness": {
             "integrated_lufs": -13.0,
             "true_peak_dbtp": -1.2,
@@ -81,7 +81,8 @@ def test_a_master_in_order_is_green_in_every_line():
     assert {item.state for item in verdict.items} == {"ok"}
     assert list(items(IN_ORDER)) == [
         "encoded_aac", "encoded_mp3", "true_peak", "loudness", "clipping", "dc_offset", "silence",
-        "mono", "source", "cutoff", "title", "album", "artwork", "isrc", "release_date", "composer",
+        "mono", "balance", "source", "cutoff", "title", "album", "artwork", "isrc", "release_date",
+        "composer",
     ]  # fmt: skip
 
 
@@ -103,12 +104,32 @@ def test_a_master_in_order_is_green_in_every_line():
         (evidence(correlation=-0.2), "mono", "fail"),
         (evidence(mono_loss_db=5.0), "mono", "fail"),
         (evidence(channels=1, correlation=None), "mono", "ok"),
+        (evidence(correlation=None, balance_db=None), "balance", "fail"),
+        (evidence(balance_db=-4.0), "balance", "attention"),
+        (evidence(balance_db=5.2), "balance", "attention"),
+        (evidence(balance_db=3.9), "balance", "ok"),
     ],
 )
 def test_each_fault_of_the_sound_has_its_colour(facts, id_, state):
     found = items(facts)[id_]
     assert found.state == state
     assert bool(found.why and found.todo) == (state != "ok")
+
+
+def test_a_silent_side_is_no_mono_file():
+    found = items(evidence(correlation=None, balance_db=None))
+    assert "mono" not in found
+    assert found["balance"].title == "One side is silent"
+    assert check_release(evidence(correlation=None, balance_db=None)).state == "fail"
+    mono = items(evidence(channels=1, correlation=None, balance_db=None))
+    assert mono["mono"].value == "mono file"
+    assert "balance" not in mono
+
+
+def test_the_side_it_leans_to_is_named():
+    assert items(evidence(balance_db=-6.0))["balance"].title == "It leans to the left"
+    assert items(evidence(balance_db=6.0))["balance"].value == "6.0 dB to the right"
+    assert items(evidence(balance_db=0.02))["balance"].value == "even"
 
 
 @pytest.mark.parametrize(
