@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,7 +175,7 @@ def _load(name: str, device: str):  # type: ignore[no-untyped-def]
     try:
         if files:
             return Separator(name, repo=folder, **settings), _digest(files)
-        with _short_patience():
+        with _hub(name):
             return Separator(name, **settings), "hub"
     except (LoadModelError, ModelLoadingError, OSError, RuntimeError, ValueError) as error:
         raise EngineUnavailable(
@@ -191,11 +192,25 @@ def _digest(files: list[Path]) -> str:
 
 
 @contextmanager
-def _short_patience() -> Iterator[None]:
-    """Connections opened meanwhile give up after a few seconds without an answer."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(HUB_TIMEOUT_S)
+def _hub(name: str) -> Iterator[None]:
+    """The hub's cache if the model is in it, else the hub if it answers in a short time."""
+    from huggingface_hub import constants
+
+    if in_hub_cache(name):
+        before = constants.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = True  # no question to the network about newer versions
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = before
+        return
     try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        urllib.request.urlopen(constants.ENDPOINT, timeout=HUB_TIMEOUT_S).close()
+    except urllib.error.HTTPError:
+        pass  # an answer all the same
+    except OSError as error:
+        raise EngineUnavailable(
+            f"{name} is not on this machine and the hub cannot be reached ({error}); put its files "
+            "in the folder DEMUCS_DIR"
+        ) from error
+    yield

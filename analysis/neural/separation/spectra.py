@@ -39,18 +39,19 @@ def spectra(samples: torch.Tensor) -> torch.Tensor:
 
 
 def sound(frames: torch.Tensor) -> torch.Tensor:
-    """Samples between the centres of a stretch's first and last full coverage.
+    """The samples of a stretch that have all the frames that cover them.
 
-    ``frames`` (..., bins, n) give (..., (n - 2 * REACH_FRAMES) * HOP) samples: the first one is the
-    centre of frame ``REACH_FRAMES``, so every sample has all its frames.
+    ``frames`` (..., bins, n) give (..., (n - 2 * REACH_FRAMES) * HOP) samples; the first one
+    is the centre of frame ``REACH_FRAMES``.
     """
-    shape = frames.shape
-    flat = frames.reshape(-1, *shape[-2:])
-    pieces = torch.fft.irfft(flat, n=N_FFT, dim=1) * window(flat.device)[None, :, None]
-    total = (shape[-1] - 1) * HOP + N_FFT
-    added = torch.nn.functional.fold(
-        pieces, (1, total), kernel_size=(1, N_FFT), stride=(1, HOP)
-    ).reshape(-1, total)
-    # Four periodic Hann windows squared, a quarter apart, add up to 3/2 everywhere.
-    full = added[:, N_FFT // 2 + REACH_FRAMES * HOP :][:, : (shape[-1] - 2 * REACH_FRAMES) * HOP]
-    return (full / 1.5).reshape(*shape[:-2], -1)
+    *leading, bins, count = frames.shape
+    spectrum = frames.reshape(-1, bins, count).transpose(1, 2)
+    pieces = torch.fft.irfft(spectrum, n=N_FFT) * window(frames.device)
+    quarters = pieces.reshape(-1, count, N_FFT // HOP, HOP)
+    added = torch.zeros(len(pieces), count + N_FFT // HOP - 1, HOP, device=frames.device)
+    for quarter in range(N_FFT // HOP):
+        added[:, quarter : quarter + count] += quarters[:, :, quarter]
+    # Sample 0 of ``added`` lies half a window before the centre of the first frame. Four periodic
+    # Hann windows squared, a quarter apart, add up to 3/2 everywhere.
+    full = added[:, 2 * REACH_FRAMES : count] / 1.5
+    return full.reshape(*leading, -1)
