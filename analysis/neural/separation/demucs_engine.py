@@ -18,7 +18,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -163,7 +165,7 @@ class _Windows:
         return self._kept[number]
 
 
-def _load(name: str, device: str):  # type: ignore[no-untyped-def]
+def _load(name: str, device: str) -> tuple[Any, str]:
     """A separator of the demucs package and a mark of its weights."""
     from demucs.api import LoadModelError, Separator
     from demucs.repo import ModelLoadingError
@@ -171,12 +173,12 @@ def _load(name: str, device: str):  # type: ignore[no-untyped-def]
     folder = local_folder()
     files = local_files(name, folder) if folder else []
     # No random shifts: the same sound gives the same stems, and a resumed job fits its beginning.
-    settings = {"device": device, "shifts": 0, "overlap": 0.25, "split": True}
+    make = partial(Separator, name, device=device, shifts=0, overlap=0.25, split=True)
     try:
         if files:
-            return Separator(name, repo=folder, **settings), _digest(files)
+            return make(repo=folder), _digest(files)
         with _hub(name):
-            return Separator(name, **settings), "hub"
+            return make(), "hub"
     except (LoadModelError, ModelLoadingError, OSError, RuntimeError, ValueError) as error:
         raise EngineUnavailable(
             f"{name} cannot be loaded ({error}); put its files in the folder DEMUCS_DIR"

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy._core import multiarray
 
 from analysis.neural.weights import WeightsUnavailable
 
@@ -28,7 +29,7 @@ SHA256 = {
 _FILES = {"vocals": "testcheckpoint0.ckpt", "accompaniment": "testcheckpoint1.ckpt"}
 # What a pickled array is made of, and nothing more. Older NumPy wrote the first name.
 _ARRAY_PARTS: list[Any] = [
-    (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
+    (multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
     np.ndarray,
     np.dtype,
     type(np.dtype(np.float32)),

@@ -22,7 +22,7 @@ class Starter:
     """See :class:`analysis.neural.separation.engine.Engine`."""
 
     name = "starter"
-    stems = STEMS
+    stems: tuple[str, ...] = STEMS
     segment_samples = CORE_FRAMES * HOP
 
     def __init__(self, device: str = "cpu", *, phase: int = 0) -> None:

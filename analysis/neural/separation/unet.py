@@ -43,7 +43,7 @@ class UNet(nn.Module):
     def forward(self, magnitude: torch.Tensor) -> torch.Tensor:
         """Mask of ``magnitude``'s shape."""
         skips: list[torch.Tensor] = []
-        signal = magnitude.contiguous(memory_format=torch.channels_last)
+        signal = magnitude.contiguous(memory_format=torch.channels_last)  # faster on the CPU
         for level, convolution in enumerate(self.down):
             # TensorFlow's "same" padding for kernel 5, stride 2: one before, two after.
             signal = convolution(functional.pad(signal, (1, 2, 1, 2)))
@@ -88,5 +88,4 @@ def from_checkpoint(state: dict[str, torch.Tensor]) -> UNet:
         if name.endswith("num_batches_tracked"):
             renamed[name] = tensor
     network.load_state_dict(renamed)
-    network.eval().requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)  # a sixth faster on the CPU
+    return network.eval().requires_grad_(False)

@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
     torch.manual_seed(5)
     settings = {
         "sources": ["drums", "bass", "other", "vocals"],
-        "channels": 4,
+        "channels": 8,
         "nfft": 1024,
         "t_layers": 1,
         "bottom_channels": 32,
@@ -94,8 +94,8 @@ def test_windows_fade_into_each_other(folder):
     for name, stem in stems.items():
         steps = np.abs(np.diff(stem, axis=1)).max(axis=0)
         for edge in (30 * RATE, 60 * RATE):
-            near = steps[edge - 5 : edge + 5].max()
-            assert near <= steps[edge - RATE : edge + RATE].max(), name
+            around = np.concatenate([steps[edge - RATE : edge - 5], steps[edge + 5 : edge + RATE]])
+            assert steps[edge - 5 : edge + 5].max() <= around.max(), name
     assert level_db(sum(stems.values()) - mix, mix) < -100
 
 
