@@ -89,13 +89,13 @@ def test_a_stem_is_what_the_package_itself_makes(folder):
 
 
 def test_windows_fade_into_each_other(folder):
-    mix = song(62.0)
+    mix = song(33.0)
     stems = whole(engines.load("htdemucs", device="cpu"), mix)
     for name, stem in stems.items():
         steps = np.abs(np.diff(stem, axis=1)).max(axis=0)
-        for edge in (30 * RATE, 60 * RATE):
-            around = np.concatenate([steps[edge - RATE : edge - 5], steps[edge + 5 : edge + RATE]])
-            assert steps[edge - 5 : edge + 5].max() <= around.max(), name
+        edge = 30 * RATE
+        around = np.concatenate([steps[edge - RATE : edge - 5], steps[edge + 5 : edge + RATE]])
+        assert steps[edge - 5 : edge + 5].max() <= around.max(), name
     assert level_db(sum(stems.values()) - mix, mix) < -100
 
 

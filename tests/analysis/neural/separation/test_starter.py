@@ -30,7 +30,7 @@ def test_spectra_and_back_is_the_same_sound():
 
 
 def test_four_stems_add_up_to_the_mix(starter):
-    mix = song(21.0)
+    mix = song(12.0)
     stems = whole(starter, mix)
     assert list(stems) == ["vocals", "drums", "bass", "other"]
     assert level_db(sum(stems.values()) - mix, mix) < -120
@@ -38,7 +38,7 @@ def test_four_stems_add_up_to_the_mix(starter):
 
 
 def test_no_seams_wherever_the_blocks_lie(starter):
-    mix = song(30.0)
+    mix = song(20.0)
     one = whole(starter, mix)
     other = whole(Starter("cpu", phase=192), mix)
     for name, stem in one.items():
@@ -52,7 +52,7 @@ def test_no_seams_wherever_the_blocks_lie(starter):
 
 
 def test_a_segment_does_not_depend_on_what_came_before(starter):
-    mix = song(21.0)
+    mix = song(12.0)
     in_order = starter.begin(reader(mix))
     in_order(0)
     fresh = starter.begin(reader(mix))
