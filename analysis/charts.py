@@ -181,12 +181,18 @@ def tonal_chart(bands: Sequence[Mapping[str, Any]]) -> TonalChart:
         for one, other in itertools.pairwise(columns)
     ]
     step = half_range / 3
-    ticks = [Tick(_signed_whole(step * n), y(step * n)) for n in (2, 1, 0, -1, -2)]
+    ticks = [Tick(signed(step * n), y(step * n)) for n in (2, 1, 0, -1, -2)]
     return TonalChart(columns, lines, ticks)
 
 
-def _signed_whole(value: float) -> str:
-    return "0" if value == 0 else f"{value:+.0f}".replace("-", "−")
+def signed(value: float, decimals: int = 0) -> str:
+    """A number that carries its sign unless it is zero, with a true minus.
+
+    >>> signed(3), signed(-0.51, 1), signed(0.04, 1)
+    ('+3', '−0.5', '0.0')
+    """
+    text = f"{value:+.{decimals}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -228,7 +234,7 @@ def loudness_chart(
     )
     spacing = 6 if top - bottom <= 30 else 12
     ticks = [
-        Tick(_signed_whole(at), y(at))
+        Tick(signed(at), y(at))
         for at in range(int(top), int(bottom) - 1, -1)
         if at % spacing == 0 and at not in (top, bottom)
     ]
@@ -246,12 +252,17 @@ def _runs(
 ) -> list[list[tuple[float, float]]]:
     """Points of a curve in a box 1000 wide, broken where it is silent."""
     step = 1000 / max(1, len(values) - 1)
-    runs: list[list[tuple[float, float]]] = [[]]
+    return [[(number * step, y(value)) for number, value in run] for run in known_runs(values)]
+
+
+def known_runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
+    """Stretches of two or more known values, each value with its number."""
+    runs: list[list[tuple[int, float]]] = [[]]
     for number, value in enumerate(values):
         if value is None:
             runs.append([])
         else:
-            runs[-1].append((number * step, y(value)))
+            runs[-1].append((number, value))
     return [run for run in runs if len(run) > 1]
 
 

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analysis.charts import Tick
+from analysis.charts import Tick, signed
+from analysis.frequency_axis import ROUND_HZ, frequency_label, frequency_percent
 from analysis.mixing.spectrum_comparison import SpectrumPair
 
-LOWEST_HZ, HIGHEST_HZ = 20.0, 20_000.0
-_HZ_TICKS = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _MOST_RANGE_DB = 60
 _LEAST_DIFFERENCE_DB = 6
 _MOST_DIFFERENCE_DB = 24
@@ -29,11 +28,6 @@ class SpectraChart:
     zero: float
 
 
-def hz_percent(hz: float) -> float:
-    """Place of a frequency between 20 Hz and 20 kHz, in per cent from the left."""
-    return 100 * math.log(hz / LOWEST_HZ) / math.log(HIGHEST_HZ / LOWEST_HZ)
-
-
 def spectra_chart(pair: SpectrumPair) -> SpectraChart:
     """Place a pair of spectra."""
     levels = [*pair.before_db, *pair.after_db]
@@ -48,9 +42,9 @@ def spectra_chart(pair: SpectrumPair) -> SpectraChart:
         before=_path(pair.frequencies_hz, pair.before_db, level_y),
         after=_path(pair.frequencies_hz, pair.after_db, level_y),
         difference=_path(pair.frequencies_hz, pair.difference_db, change_y),
-        hz_ticks=[Tick(_short(hz), hz_percent(hz)) for hz in _HZ_TICKS],
-        level_ticks=[Tick(_signed(db), level_y(db)) for db in range(top - 10, bottom, -10)],
-        difference_ticks=[Tick(_signed(db), change_y(db)) for db in (2 * step, 0, -2 * step)],
+        hz_ticks=[Tick(frequency_label(hz), frequency_percent(hz)) for hz in ROUND_HZ],
+        level_ticks=[Tick(signed(db), level_y(db)) for db in range(top - 10, bottom, -10)],
+        difference_ticks=[Tick(signed(db), change_y(db)) for db in (2 * step, 0, -2 * step)],
         zero=change_y(0),
     )
 
@@ -76,14 +70,6 @@ def _path(
         if db is None:
             pen = "M"
             continue
-        parts.append(f"{pen}{10 * hz_percent(hz):.1f} {y(db):.2f}")
+        parts.append(f"{pen}{10 * frequency_percent(hz):.1f} {y(db):.2f}")
         pen = "L"
     return " ".join(parts)
-
-
-def _short(hz: int) -> str:
-    return f"{hz // 1000}k" if hz >= 1000 else str(hz)
-
-
-def _signed(db: float) -> str:
-    return "0" if db == 0 else f"{db:+.0f}".replace("-", "−")

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.charts import Tick
+from analysis.charts import Tick, signed
+from analysis.frequency_axis import (
+    HIGHEST_HZ,
+    LOWEST_HZ,
+    ROUND_HZ,
+    frequency_label,
+    frequency_percent,
+)
 from analysis.mixing.moves import AdvisedMove, filters
 from analysis.sound.equaliser import response_db
 
-LOWEST_HZ = 20.0
-HIGHEST_HZ = 20_000.0
 _POINTS = 160
 _LEAST_RANGE_DB = 4.0
-_LABELLED_HZ = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _PHONE_HZ = (20, 100, 1_000, 10_000)
 
 
@@ -47,21 +51,15 @@ class EqualiserChart:
     frequency_ticks: list[FrequencyTick]
 
 
-def frequency_percent(frequency_hz: float) -> float:
-    """Where a frequency lies on the axis, 0 to 100."""
-    share = math.log(frequency_hz / LOWEST_HZ) / math.log(HIGHEST_HZ / LOWEST_HZ)
-    return 100.0 * min(1.0, max(0.0, share))
-
-
 def frequency_ticks() -> list[FrequencyTick]:
     """Round frequencies along the axis."""
     return [
         FrequencyTick(
-            label=f"{hz // 1000}k" if hz >= 1_000 else str(hz),
+            label=frequency_label(hz),
             percent=frequency_percent(hz),
             is_minor=hz not in _PHONE_HZ,
         )
-        for hz in _LABELLED_HZ
+        for hz in ROUND_HZ
     ]
 
 
@@ -87,9 +85,6 @@ def equaliser_chart(moves: Sequence[AdvisedMove], *, sample_rate: int) -> Equali
             (frequency_percent(move.freq_hz), y(float(db)), move.freq_hz)
             for move, db in zip(moves, at_moves, strict=True)
         ],
-        decibel_ticks=[
-            Tick(f"{db:+.0f}".replace("-", "−") if db else "0", y(db))
-            for db in (range_db / 2, 0.0, -range_db / 2)
-        ],
+        decibel_ticks=[Tick(signed(db), y(db)) for db in (range_db / 2, 0.0, -range_db / 2)],
         frequency_ticks=frequency_ticks(),
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from analysis.charts import known_runs
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -34,13 +36,11 @@ def correlation_chart(
     if len(known) < 2 or min(known) > 0.9995:
         return None
     step = 1000.0 / len(curve)
-    runs: list[list[str]] = [[]]
-    for number, value in enumerate(curve):
-        if value is None:
-            runs.append([])
-        else:
-            runs[-1].append(f"{(number + 0.5) * step:.1f} {50 - 50 * value:.1f}")
-    line = " ".join("M" + " L".join(run) for run in runs if len(run) > 1)
+    line = " ".join(
+        "M"
+        + " L".join(f"{(number + 0.5) * step:.1f} {50 - 50 * value:.1f}" for number, value in run)
+        for run in known_runs(curve)
+    )
     below = [value is not None and value < 0 for value in curve]
     edges = [0, *(k + 1 for k, (a, b) in enumerate(pairwise(below)) if a != b), len(below)]
     negative = []

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.charts import Tick
+from analysis.charts import Tick, signed
+from analysis.frequency_axis import frequency_label, frequency_percent
 from analysis.sound.balance import POINTS_PER_OCTAVE
 
 LOWEST_HZ = 36.0
-HIGHEST_HZ = 20_000.0
 _HERTZ_TICKS = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _LEAST_RANGE_DB = 9.0
 _MOST_RANGE_DB = 24.0
@@ -99,8 +99,8 @@ def tone_chart(mix: Mapping[str, Any], spectrum: Mapping[str, Any] | None) -> To
         corridor=area(0, n),
         model=area(n - 1, hertz.size),
         measured_to=_x(float(hertz[n - 1])),
-        hertz=[Tick(_short(hz), _x(hz)) for hz in _HERTZ_TICKS],
-        decibels=[Tick(_signed(step * k), y(step * k)) for k in (2, 1, 0, -1, -2)],
+        hertz=[Tick(frequency_label(hz), _x(hz)) for hz in _HERTZ_TICKS],
+        decibels=[Tick(signed(step * k), y(step * k)) for k in (2, 1, 0, -1, -2)],
         spots=[
             _spot(finding, hertz[:n], deviation, y)
             for finding in mix.get("findings") or []
@@ -111,8 +111,7 @@ def tone_chart(mix: Mapping[str, Any], spectrum: Mapping[str, Any] | None) -> To
 
 def _x(hertz: float) -> float:
     """Place on the logarithmic axis in per cent."""
-    share = math.log(max(hertz, LOWEST_HZ) / LOWEST_HZ) / math.log(HIGHEST_HZ / LOWEST_HZ)
-    return 100.0 * min(1.0, share)
+    return frequency_percent(hertz, lowest_hz=LOWEST_HZ)
 
 
 def _spot(
@@ -162,11 +161,3 @@ def _power_db(hertz: Array, levels_db: Array, low_hz: float, high_hz: float) -> 
     inside = (hertz >= low_hz) & (hertz < high_hz)
     power = float((10.0 ** (levels_db[inside] / 10.0)).sum())
     return 10.0 * math.log10(max(power, 1e-10))
-
-
-def _short(hertz: float) -> str:
-    return f"{hertz / 1000:g}k" if hertz >= 1000 else f"{hertz:g}"
-
-
-def _signed(value: float) -> str:
-    return "0" if value == 0 else f"{value:+.0f}".replace("-", "−")

@@ -52,9 +52,9 @@ class ReferenceTrack:
         Raises UnusableTarget for a report that was made before curves were kept, and for one of a
         mix whose tone cannot be judged.
         """
-        reason = unjudged_because(Evidence.from_document(document))
-        if reason is not None:
-            raise UnusableTarget(reason)
+        why = unjudged_because(Evidence.from_document(document))
+        if why is not None:
+            raise UnusableTarget(why.reason)
         curve = document["mix"].get("curve")
         if not curve:
             raise UnusableTarget("A chosen track's report is too old; listen to it again first.")

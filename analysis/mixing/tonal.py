@@ -96,17 +96,27 @@ WORDS: dict[str, BandWords] = {
 }
 
 
-def unjudged_because(evidence: Evidence) -> str | None:
-    """Why the tone of a mix cannot be judged, for people; None if it can."""
+@dataclass(frozen=True)
+class Unjudged:
+    """Why the tone of a mix cannot be judged, and what to do, both for people."""
+
+    reason: str
+    remedy: str
+
+
+def unjudged_because(evidence: Evidence) -> Unjudged | None:
+    """Why the tone of a mix cannot be judged; None if it can."""
     if evidence.sample_rate < 2.0 * pictured_up_to_hz():
-        return (
+        return Unjudged(
             f"At a sample rate of {evidence.sample_rate:,} Hz the file ends at "
-            f"{_hertz(evidence.sample_rate / 2)}, too low to be compared with finished tracks."
+            f"{_hertz(evidence.sample_rate / 2)}, too low to be compared with finished tracks.",
+            "Upload the mix at 44.1 kHz or more.",
         )
     if evidence.channels > 1 and evidence.mono_loss_db > MOST_MONO_LOSS_DB:
-        return (
+        return Unjudged(
             "Tone is compared in mono, and in mono left and right cancel each other: what is left "
-            "says nothing of the mix."
+            "says nothing of the mix.",
+            "Flip the polarity of one channel first, then listen again.",
         )
     return None
 
@@ -117,20 +127,15 @@ class ToneUnjudgedCheck(Check):
     category = "technical"
 
     def findings(self, case: Case) -> Iterator[Finding]:
-        reason = unjudged_because(case.evidence)
-        if reason is None:
+        why = unjudged_because(case.evidence)
+        if why is None:
             return
-        low = case.evidence.sample_rate < 2.0 * pictured_up_to_hz()
         yield self.found(
             severity="info",
             title="The tone is not judged",
-            explanation=reason,
+            explanation=why.reason,
             importance=0.5,
-            advice=Advice(
-                "Upload the mix at 44.1 kHz or more."
-                if low
-                else "Flip the polarity of one channel first, then listen again."
-            ),
+            advice=Advice(why.remedy),
         )
 
 

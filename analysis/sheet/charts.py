@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis import charts
-from analysis.equaliser_chart import equaliser_chart, frequency_percent, frequency_ticks
+from analysis.equaliser_chart import equaliser_chart, frequency_ticks
+from analysis.frequency_axis import frequency_percent
 from analysis.mixing.moves import AdvisedMove
 from analysis.sheet.surface import (
     ACCENT,
@@ -64,7 +65,7 @@ def draw_loudness(
         if level % step == 0:
             y = place(0, level)[1]
             _grid(surface, frame, y, _whole(level))
-    for run in _runs(values):
+    for run in charts.known_runs(values):
         line = [place(number, value) for number, value in run]
         floor = frame.y + frame.height
         surface.area([(line[0][0], floor), *line, (line[-1][0], floor)], colour=ACCENT_SOFT)
@@ -100,7 +101,7 @@ def draw_bands(surface: Surface, frame: Frame, bands: Sequence[Mapping[str, Any]
         foot = frame.y + frame.height
         name = colour if column.is_outside else INK_2
         surface.text(x, foot + 11.0, column.label, size=7.5, colour=name, align="centre", bold=True)
-        difference = signed(column.against_median_db)
+        difference = charts.signed(column.against_median_db, 1)
         surface.text(x, foot + 20.5, f"{difference} dB", size=_SMALL, colour=INK_3, align="centre")
 
 
@@ -134,7 +135,7 @@ def draw_curve(surface: Surface, frame: Frame, curve: Mapping[str, Any]) -> None
             surface.area([*upper, *lower], colour=colour)
     step = half_range / 3
     for db in (2 * step, step, 0.0, -step, -2 * step):
-        label = signed(db, 0) if db else "0"
+        label = charts.signed(db)
         _grid(surface, frame, place(20.0, db)[1], label, strong=db == 0.0)
     surface.line([place(hz, level) for hz, level, _, _ in rows], colour=ACCENT, width=1.25)
     _frequency_labels(surface, frame)
@@ -170,12 +171,6 @@ def number_dot(surface: Surface, x: float, y: float, number: int, *, is_on: bool
     surface.text(x, y + 2.4, str(number), size=6.5, bold=True, colour=PAPER, align="centre")
 
 
-def signed(value: float, decimals: int = 1) -> str:
-    """A number that always carries its sign, with a true minus."""
-    text = f"{value:+.{decimals}f}"
-    return text[1:] if float(text) == 0.0 else text.replace("-", "−")
-
-
 def _frequency_labels(surface: Surface, frame: Frame) -> None:
     for mark in frequency_ticks():
         x, foot = frame.at(mark.percent, 100.0)
@@ -190,17 +185,6 @@ def _grid(surface: Surface, frame: Frame, y: float, label: str, *, strong: bool 
     colour = INK_3 if strong else RULE
     surface.line([(frame.x, y), (frame.x + frame.width, y)], colour=colour, width=0.5)
     surface.text(frame.x - 5.0, y + 2.5, label, size=_SMALL, colour=INK_3, align="right")
-
-
-def _runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
-    """Stretches of known values, each with its number."""
-    runs: list[list[tuple[int, float]]] = [[]]
-    for number, value in enumerate(values):
-        if value is None:
-            runs.append([])
-        else:
-            runs[-1].append((number, value))
-    return [run for run in runs if len(run) > 1]
 
 
 def _whole(level: int) -> str:

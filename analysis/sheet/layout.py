@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from analysis.charts import clock
+from analysis.charts import clock, signed
 from analysis.equaliser_presets import EqualiserSettings
 from analysis.sheet.charts import (
     Frame,
@@ -16,7 +16,6 @@ from analysis.sheet.charts import (
     draw_equaliser,
     draw_loudness,
     number_dot,
-    signed,
 )
 from analysis.sheet.pdf_surface import PdfSurface
 from analysis.sheet.png_surface import PngSurface
@@ -207,11 +206,11 @@ class _Writer:
             y = self.y + 14 * ((number - 1) // 2)
             number_dot(surface, x + 6, y - 3, number, is_on=move.is_on)
             q = f", Q {move.q:.2f}" if move.type == "bell" else ""
-            text = f"{move.shape_name} {move.freq_hz:,.0f} Hz, {signed(move.gain_db)} dB{q}"
+            text = f"{move.shape_name} {move.freq_hz:,.0f} Hz, {signed(move.gain_db, 1)} dB{q}"
             colour = INK if move.is_on else INK_3
             surface.text(x + 17, y, text if move.is_on else f"{text} (off)", size=8, colour=colour)
         self.y += 14 * rows + 2
-        gain = f"Output {signed(equaliser.output_gain_db)} dB, so that it is as loud as before."
+        gain = f"Output {signed(equaliser.output_gain_db, 1)} dB, so that it is as loud as before."
         surface.text(MARGIN, self.y, gain, size=8, colour=INK_2)
         self.y += 14
 
@@ -277,7 +276,7 @@ def _facts(finding: Mapping[str, Any]) -> list[str]:
     facts = []
     where = finding.get("where") or {}
     if finding.get("amount_db"):
-        facts.append(f"{signed(finding['amount_db'])} dB")
+        facts.append(f"{signed(finding['amount_db'], 1)} dB")
     low, high = where.get("low_hz"), where.get("high_hz")
     if low is not None and high is not None:
         facts.append(f"{_hertz(low)} – {_hertz(high)}")

@@ -41,9 +41,8 @@ def number(value: object, decimals: int = 1) -> str:
 @register.filter
 def signed(value: object, decimals: int = 1) -> str:
     """A number that always carries its sign."""
-    text = number(value, decimals)
     amount = _finite(value)
-    return f"+{text}" if amount is not None and float(f"{amount:.{decimals}f}") > 0 else text
+    return NOTHING if amount is None else charts.signed(amount, decimals)
 
 
 @register.filter

@@ -6,6 +6,13 @@
  * loudspeakers.
  */
 
+/** Go to a gain in a straight line, from wherever it is now. */
+export function rampTo(gain, value, now, seconds) {
+  gain.cancelScheduledValues(now);
+  gain.setValueAtTime(gain.value, now);
+  gain.linearRampToValueAtTime(value, now + seconds);
+}
+
 const graphs = new WeakMap();
 const rates = new WeakMap();
 /** What every browser with the option can run at. */

@@ -1,5 +1,5 @@
 /** Hearing the advised equaliser on the page's own player: original against equalised, equally loud. */
-import { graphOf, preferRate } from "./audio_graph.js";
+import { graphOf, preferRate, rampTo } from "./audio_graph.js";
 import { filterOf, kWeightingDb, loudnessMatchDb, quietContext, responseDb } from "./equaliser.js";
 import { EqualiserCurve } from "./equaliser_curve.js";
 
@@ -45,9 +45,7 @@ export class Switch {
     const now = this.context.currentTime;
     const room = this.room ?? 1;
     for (const [node, on] of [[this.wet, this.equalised], [this.dry, !this.equalised]]) {
-      node.gain.cancelScheduledValues(now);
-      node.gain.setValueAtTime(node.gain.value, now);
-      node.gain.linearRampToValueAtTime(on ? room : 0, now + FADE_S);
+      rampTo(node.gain, on ? room : 0, now, FADE_S);
     }
   }
 

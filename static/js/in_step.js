@@ -1,5 +1,7 @@
 /** Two media elements played in step, one of them heard, at equal loudness. */
 
+import { rampTo } from "./audio_graph.js";
+
 const CROSSFADE_S = 0.02;
 const CHECK_EVERY_MS = 50;
 /** Beyond this the silent element jumps; below it, it is played a little faster or slower. */
@@ -151,10 +153,8 @@ export class InStep {
     if (!this.#context) return;
     const now = this.#context.currentTime;
     this.#faders.forEach(({ gain }, side) => {
-      gain.cancelScheduledValues(now);
-      gain.setValueAtTime(gain.value, now);
       // The same music on both sides adds up: straight lines keep its level through the switch.
-      gain.linearRampToValueAtTime(side === this.heard ? this.gains[side] : 0, now + CROSSFADE_S);
+      rampTo(gain, side === this.heard ? this.gains[side] : 0, now, CROSSFADE_S);
     });
   }
 

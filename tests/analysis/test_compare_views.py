@@ -11,8 +11,9 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
-from analysis.comparison_charts import hz_percent, spectra_chart
+from analysis.comparison_charts import spectra_chart
 from analysis.comparison_page import chosen_pair, summary
+from analysis.frequency_axis import frequency_percent as hz_percent
 from analysis.mixing.comparison import Comparison, Gone, Stayed
 from analysis.mixing.spectrum_comparison import SpectrumPair
 from analysis.models import JobState

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from django.http import QueryDict
 
-from analysis.equaliser_chart import equaliser_chart, frequency_percent
+from analysis.equaliser_chart import equaliser_chart
 from analysis.equaliser_presets import (
     EqualiserSettings,
     as_csv,
@@ -23,6 +23,7 @@ from analysis.equaliser_presets import (
     as_plain_text,
 )
 from analysis.equaliser_settings import wish_of
+from analysis.frequency_axis import frequency_percent
 from analysis.mixing.loudness_match import loudness_match_db
 from analysis.mixing.moves import audible, filters, moves_of, with_settings
 from analysis.sound.decode import stream

@@ -8,10 +8,11 @@ import re
 import numpy as np
 import pytest
 
+from analysis.frequency_axis import HIGHEST_HZ
 from analysis.mixing import load_targets
 from analysis.mixing.judge import curve_verdict
 from analysis.stereo_chart import correlation_chart
-from analysis.tone_chart import HIGHEST_HZ, LOWEST_HZ, tone_chart
+from analysis.tone_chart import LOWEST_HZ, tone_chart
 
 
 def mix(*, raised: dict[int, float] | None = None, findings: list | None = None) -> dict:

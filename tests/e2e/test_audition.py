@@ -14,7 +14,7 @@ from scipy import signal
 
 from analysis.mixing.loudness_match import loudness_match_db
 from analysis.sound.equaliser import Move, response_db, sections
-from tests.e2e.test_journey import REPORT_MS, SONGS, eventually, sign_up, upload
+from tests.e2e.test_journey import eventually, heard_song, open_report
 from tests.stack import Stack
 
 MOVES = [
@@ -30,32 +30,21 @@ MOVES = [
 @pytest.fixture(scope="module")
 def report_url(browser, live_site: Stack) -> tuple[str, dict]:
     """A real song judged against a genre that it leaves in several places: (address, session)."""
-    context = browser.new_context()
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    sign_up(page, live_site)
-    upload(page, live_site, SONGS[2:])
-    page.locator("[data-list] a[data-open]").first.click()
-    expect(page.locator("#genre")).to_be_visible(timeout=REPORT_MS)
-    address = page.url.split("?")[0]
-    options = page.locator("#target option").evaluate_all("all => all.map((one) => one.value)")
-    moves = {}
-    for target in options:
-        page.goto(f"{address}?target={target}")
-        moves[target] = page.locator("[data-move]").count()
-    found = f"{address}?target={max(moves, key=moves.get)}", context.storage_state()
-    context.close()
+    with heard_song(browser, live_site) as page:
+        address = page.url.split("?")[0]
+        options = page.locator("#target option").evaluate_all("all => all.map((one) => one.value)")
+        moves = {}
+        for target in options:
+            page.goto(f"{address}?target={target}")
+            moves[target] = page.locator("[data-move]").count()
+        state = page.context.storage_state()
     assert max(moves.values()) >= 2, moves
-    return found
+    return f"{address}?target={max(moves, key=moves.get)}", state
 
 
 @pytest.fixture
 def report(report_url, page: Page) -> Page:
-    url, state = report_url
-    page.context.add_cookies(state["cookies"])
-    page.goto(url)
-    eventually(page, "document.querySelector('audio').readyState >= 1")
-    return page
+    return open_report(page, report_url)
 
 
 def module_url(page: Page, name: str) -> str:

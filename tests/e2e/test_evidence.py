@@ -10,32 +10,20 @@ import pytest
 from playwright.sync_api import Page, expect
 from scipy import signal
 
-from tests.e2e.test_journey import REPORT_MS, SONGS, eventually, sign_up, upload
+from tests.e2e.test_journey import eventually, heard_song, open_report
 from tests.stack import Stack
 
 
 @pytest.fixture(scope="module")
 def report_url(browser, live_site: Stack) -> tuple[str, dict]:
     """The report of a real song, and somebody who may see it: (address, the browser's state)."""
-    context = browser.new_context()
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    sign_up(page, live_site)
-    upload(page, live_site, SONGS[2:])
-    page.locator("[data-list] a[data-open]").first.click()
-    expect(page.locator("#genre")).to_be_visible(timeout=REPORT_MS)
-    found = page.url, context.storage_state()
-    context.close()
-    return found
+    with heard_song(browser, live_site) as page:
+        return page.url, page.context.storage_state()
 
 
 @pytest.fixture
 def report(report_url, page: Page) -> Page:
-    url, state = report_url
-    page.context.add_cookies(state["cookies"])
-    page.goto(url)
-    eventually(page, "document.querySelector('audio').readyState >= 1")
-    return page
+    return open_report(page, report_url)
 
 
 def module_url(page: Page) -> str:

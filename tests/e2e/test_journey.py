@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.stack import Stack
 
@@ -50,6 +52,31 @@ def eventually(page: Page, expression: str, seconds: float = 20.0) -> None:
             return
         page.wait_for_timeout(200)
     raise AssertionError(f"still not true: {expression}")
+
+
+@contextmanager
+def heard_song(browser: Browser, site: Stack) -> Iterator[Page]:
+    """A page of a new account with the report of a real song, in a context of its own."""
+    context = browser.new_context()
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    sign_up(page, site)
+    upload(page, site, SONGS[2:])
+    page.locator("[data-list] a[data-open]").first.click()
+    expect(page.locator("#genre")).to_be_visible(timeout=REPORT_MS)
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def open_report(page: Page, report_url: tuple[str, dict]) -> Page:
+    """Go to an address with a browser's state, and wait until its song can be played."""
+    url, state = report_url
+    page.context.add_cookies(state["cookies"])
+    page.goto(url)
+    eventually(page, "document.querySelector('audio').readyState >= 1")
+    return page
 
 
 @pytest.fixture
