@@ -22,6 +22,7 @@ from analysis.neural.weights import find
 from analysis.sound.measure import SoundMeasurements, measure
 from analysis.sound.mel import log_mel
 from analysis.sound.sections import sections
+from analysis.sound.stem_evidence import stem_evidence
 from analysis.stems import read_stems
 from analysis.versions import MEASUREMENTS_VERSION
 
@@ -91,7 +92,8 @@ def listen(
     with _timed(clock, "mix"):
         # A mix of no clear genre is judged against all of them together.
         genre = target_genre or (heard.label if _is_decided(heard) else ANY_GENRE)
-        mix = judge(measured, genre=genre, picture=mel, targets=targets, stems=parts)
+        known = None if parts is None else stem_evidence(parts)
+        mix = judge(measured, genre=genre, picture=mel, targets=targets, stems=known)
     with _timed(clock, "pictures"):
         drawn = {
             "spectrogram.png": pictures.spectrogram_png(mel),

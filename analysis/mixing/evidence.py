@@ -7,18 +7,20 @@ genre at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.sound.balance import pictured_frequencies_hz, stem_levels_db, third_octaves_db
+from analysis.sound.balance import pictured_frequencies_hz, third_octaves_db
 from analysis.sound.band_course import BandCourse
 from analysis.sound.hum import Hum
 from analysis.sound.resonances import Resonance
 from analysis.sound.spectrum import BandLevel, band_levels_from_mel
+from analysis.sound.stem_evidence import StemEvidence
 from analysis.sound.stereo_bands import BandImage
+from analysis.sound.vocal_balance import VocalBalance
 
 if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
     from analysis.sound.measure import SoundMeasurements
@@ -61,6 +63,7 @@ class Evidence:
     band_images: list[BandImage] = field(default_factory=list)
     low_end: BandImage | None = None
     band_course: BandCourse | None = None
+    vocal_balance: VocalBalance | None = None
 
     @classmethod
     def of(
@@ -68,11 +71,10 @@ class Evidence:
         measured: SoundMeasurements,
         *,
         picture: npt.NDArray[np.uint8],
-        stems: Mapping[str, npt.NDArray[np.float32]] | None = None,
+        stems: StemEvidence | None = None,
     ) -> Self:
         """Evidence from fresh measurements; the tonal balance comes from the mel picture (128, T)
-        of the same sound, as that of the targets does. ``stems`` are as for
-        :func:`analysis.sound.balance.stem_levels_db`."""
+        of the same sound, as that of the targets does."""
         levels, stereo, loudness = measured.levels, measured.stereo, measured.loudness
         return cls(
             duration_s=measured.info.duration_s,
@@ -97,7 +99,7 @@ class Evidence:
             ),
             band_levels=band_levels_from_mel(picture),
             curve_db=[round(float(level), 2) for level in third_octaves_db(picture)],
-            stems_db=stem_levels_db(stems) if stems else None,
+            stems_db=stems.stems_db if stems else None,
             psr_min_lu=loudness.psr_min_lu,
             psr_median_lu=loudness.psr_median_lu,
             psr_min_at_s=loudness.psr_min_at_s,
@@ -110,7 +112,14 @@ class Evidence:
             band_images=stereo.bands,
             low_end=stereo.low_end,
             band_course=measured.spectrum.band_course,
+            vocal_balance=stems.vocals if stems else None,
         )
+
+    def with_stems(self, stems: StemEvidence | None) -> Self:
+        """The same with what stems tell, that were separated after the report was made."""
+        if stems is None:
+            return self
+        return replace(self, stems_db=stems.stems_db, vocal_balance=stems.vocals)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -152,8 +161,18 @@ class Evidence:
             ],
             curve_db=_curve_db(document["mix"]),
             stems_db=document["mix"].get("stems_db"),
+            vocal_balance=_vocal_balance(document["mix"]),
             **_since_version_3(document),
         )
+
+
+def _vocal_balance(mix: Mapping[str, Any]) -> VocalBalance | None:
+    """None where no stems were at hand, or nobody sings."""
+    found = mix.get("vocals")
+    if found is None:
+        return None
+    names = ("ratio_lu", "sung_share", "buried_at_s", "leading_at_s")
+    return VocalBalance(**{name: found[name] for name in names})
 
 
 def _low_band_correlation(bands: Any) -> float | None:

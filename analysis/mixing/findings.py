@@ -19,7 +19,7 @@ from analysis.mixing.evidence import Evidence
 from analysis.mixing.targets import GenreTarget
 from analysis.mixing.tonal_moves import TonalModel
 
-Category = Literal["tonal", "loudness", "dynamics", "stereo", "technical"]
+Category = Literal["tonal", "voice", "loudness", "dynamics", "stereo", "technical"]
 Severity = Literal["info", "advice", "warning"]
 
 SEVERITY_RANK: dict[str, int] = {"warning": 2, "advice": 1, "info": 0}
@@ -125,6 +125,27 @@ class CurveVerdict:
     median: list[float]
     p90: list[float]
     measured_up_to_hz: float
+
+
+@dataclass(frozen=True)
+class VocalVerdict:
+    """A voice's balance (see :class:`analysis.sound.vocal_balance.VocalBalance`) beside the range
+    of ``n_tracks`` sung tracks, in LU. The range is None where the target has none, and that of
+    all genres (``genre`` is ``any``) where in the target's own hardly anybody sings.
+
+    ``outside_db`` is 0 inside the range, else the signed distance to it.
+    """
+
+    ratio_lu: float
+    sung_share: float
+    buried_at_s: float | None
+    leading_at_s: float | None
+    genre: str | None
+    n_tracks: int | None
+    p10_lu: float | None
+    median_lu: float | None
+    p90_lu: float | None
+    outside_db: float | None
 
 
 @dataclass(frozen=True)

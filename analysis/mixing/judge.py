@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from analysis.mixing import dynamics_checks, level_checks, recording_checks, stereo_checks, tonal
+from analysis.mixing import (
+    dynamics_checks,
+    level_checks,
+    recording_checks,
+    stereo_checks,
+    tonal,
+    vocal_checks,
+)
 from analysis.mixing.evidence import Evidence
 from analysis.mixing.findings import (
     CHECKS,
@@ -26,11 +33,13 @@ from analysis.mixing.findings import (
     Case,
     CurveVerdict,
     Finding,
+    VocalVerdict,
 )
 from analysis.mixing.targets import GenreTarget, Targets, aligned_levels_db, alignment_db
 from analysis.mixing.tonal_moves import level_free
 from analysis.sound.equaliser import SHELF_Q, Move, Shape, response_db
 from analysis.sound.spectrum import BandLevel
+from analysis.sound.stem_evidence import StemEvidence
 
 if TYPE_CHECKING:  # the measuring library takes most of a second to load: not for the web
     from analysis.sound.measure import SoundMeasurements
@@ -38,7 +47,14 @@ if TYPE_CHECKING:  # the measuring library takes most of a second to load: not f
 MOST_FINDINGS = 7
 _RATE = 44_100
 _HAS_A_PART_DB = 0.1
-CHECK_MODULES = (tonal, level_checks, dynamics_checks, recording_checks, stereo_checks)
+CHECK_MODULES = (
+    tonal,
+    vocal_checks,
+    level_checks,
+    dynamics_checks,
+    recording_checks,
+    stereo_checks,
+)
 """Modules whose import registers their checks."""
 
 
@@ -48,7 +64,8 @@ class MixReport:
 
     ``output_gain_db`` is the change of level that keeps the loudness when all equaliser moves of
     the findings are applied. ``stems_db`` are third octaves of each stem relative to all of them,
-    None where none were at hand. ``targets_version`` names the measured corridors.
+    None where none were at hand, and ``vocals`` the voice beside the genre's range, None where
+    there were none or nobody sings. ``targets_version`` names the measured corridors.
     """
 
     genre: str
@@ -58,6 +75,7 @@ class MixReport:
     findings: list[Finding]
     output_gain_db: float
     stems_db: dict[str, list[float]] | None
+    vocals: VocalVerdict | None
     targets_version: str
 
 
@@ -67,7 +85,7 @@ def judge(
     genre: str,
     picture: npt.NDArray[np.uint8],
     targets: Targets,
-    stems: Mapping[str, npt.NDArray[np.float32]] | None = None,
+    stems: StemEvidence | None = None,
 ) -> MixReport:
     """Judge a measured mix against a genre.
 
@@ -75,19 +93,22 @@ def judge(
     ----------
     genre : a genre of *targets*; an unknown one is judged against all tracks together
     picture : mel picture (128, T) of the same sound, as the targets were measured on
-    stems : mono at 22,050 Hz by name, of the mix's length and level; findings then say which of
-        them hold what stands out
+    stems : findings then say which of them hold what stands out, and the voice is judged
     """
     evidence = Evidence.of(measurements, picture=picture, stems=stems)
     return judge_evidence(evidence, target=targets.of(genre), targets=targets)
 
 
 def rejudge(
-    document: Mapping[str, Any], *, genre: str | GenreTarget, targets: Targets
+    document: Mapping[str, Any],
+    *,
+    genre: str | GenreTarget,
+    targets: Targets,
+    stems: StemEvidence | None = None,
 ) -> dict[str, Any]:
     """The ``mix`` part of a stored report, judged against another genre, or against an own
-    target; plain data."""
-    evidence = Evidence.from_document(document)
+    target, and with stems that came later; plain data."""
+    evidence = Evidence.from_document(document).with_stems(stems)
     target = targets.of(genre) if isinstance(genre, str) else genre
     return asdict(judge_evidence(evidence, target=target, targets=targets))
 
@@ -118,6 +139,7 @@ def judge_evidence(evidence: Evidence, *, target: GenreTarget, targets: Targets)
         findings=kept,
         output_gain_db=output_gain_db(kept, curve),
         stems_db=evidence.stems_db,
+        vocals=vocal_checks.vocal_verdict(case),
         targets_version=targets.version,
     )
 

@@ -59,11 +59,29 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class VocalRange:
+    """Where the voices of 80 % of a genre's sung tracks stand against the rest, in LU; see
+    :mod:`analysis.sound.vocal_balance`. ``n_tracks`` are the sung ones; ``genre`` is ``any`` where
+    too little is sung in a genre to measure its own."""
+
+    genre: str
+    n_tracks: int
+    p10_lu: float
+    median_lu: float
+    p90_lu: float
+
+    def outside_db(self, ratio_lu: float) -> float:
+        """How far a voice stands above (positive) or below (negative) the range; 0 inside."""
+        return max(0.0, ratio_lu - self.p90_lu) + min(0.0, ratio_lu - self.p10_lu)
+
+
+@dataclass(frozen=True)
 class GenreTarget:
     """Tonal balance to judge a mix against, from ``n_tracks`` tracks: that of a genre, or one of
     an artist's own (``is_own``; see :mod:`analysis.mixing.own_targets`).
 
-    ``moves`` is the corridor of each equaliser move.
+    ``moves`` is the corridor of each equaliser move; ``vocals`` that of the voice, None where it
+    was not measured.
     """
 
     genre: str
@@ -72,6 +90,7 @@ class GenreTarget:
     curve: Curve
     moves: Reach
     is_own: bool = False
+    vocals: VocalRange | None = None
 
     @property
     def tracks_in_words(self) -> str:
@@ -131,6 +150,11 @@ def _load(path: Path) -> Targets:
     if "tonal" not in document:
         raise ValueError(f"{path} lacks the equaliser moves: run manage.py measure_targets again")
     genres = {}
+    voices = {
+        name: VocalRange(genre=name, **entry["vocals"])
+        for name, entry in document["genres"].items()
+        if "vocals" in entry
+    }
     for name, entry in document["genres"].items():
         genres[name] = GenreTarget(
             genre=name,
@@ -138,6 +162,7 @@ def _load(path: Path) -> Targets:
             bands=[Corridor(**band) for band in entry["bands"]],
             curve=Curve(**entry["curve"]),
             moves=Reach(**entry["moves"]),
+            vocals=voices.get(name, voices.get(ANY_GENRE)),
         )
     return Targets(
         version=document["version"],

@@ -46,16 +46,15 @@ def third_octaves_db(picture: npt.NDArray[np.uint8]) -> Array:
     return _decibels(_third_octaves(power), float(power.sum()))
 
 
-def stem_levels_db(stems: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, list[float]]:
-    """Third octaves of each stem in dB relative to all stems together, (points,) each, by name.
+def mel_band_powers(sound: npt.NDArray[np.float32]) -> Array:
+    """Mean power of a sound, mono at 22,050 Hz, in each mel band, (128,)."""
+    power: Array = mel.mel_power(sound).mean(axis=1, dtype=np.float64)
+    return power * np.diff(mel_band_edges_hz())
 
-    Stems are mono at 22,050 Hz, of one length, at the level that they have in the mix.
-    """
-    widths = np.diff(mel_band_edges_hz())
-    powers = {
-        name: mel.mel_power(sound).mean(axis=1, dtype=np.float64) * widths
-        for name, sound in stems.items()
-    }
+
+def levels_of_stems_db(powers: Mapping[str, Array]) -> dict[str, list[float]]:
+    """Third octaves of each stem in dB relative to all stems together, (points,) each, by name,
+    from their :func:`mel_band_powers`."""
     whole = float(sum(power.sum() for power in powers.values()))
     return {
         name: [round(float(level), 2) for level in _decibels(_third_octaves(power), whole)]

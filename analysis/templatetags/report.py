@@ -16,6 +16,7 @@ from analysis.stereo_chart import CorrelationChart
 from analysis.stereo_chart import correlation_chart as correlation_strip
 from analysis.tone_chart import ToneChart
 from analysis.tone_chart import tone_chart as tone_curve
+from analysis.voice_gauge import VoiceGauge, voice_gauge
 
 register = template.Library()
 
@@ -246,3 +247,9 @@ def services(loudness: Mapping[str, Any]) -> list[Playback]:
 def services_as_of(rows: Sequence[Playback]) -> str:
     """When the figures of these services were read, in words."""
     return playback.as_of([row.service for row in rows])
+
+
+@register.simple_tag
+def voice_scale(document: Mapping[str, Any]) -> VoiceGauge | None:
+    """The gauge of the voice's balance; None where no voice was measured."""
+    return voice_gauge((document.get("mix") or {}).get("vocals"))

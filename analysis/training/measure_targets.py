@@ -25,12 +25,13 @@ from analysis.sound.balance import (
 from analysis.sound.spectrum import BANDS, band_levels_from_mel
 from analysis.training.datasets import holds_pictures
 from analysis.training.labelled_files import genre_names
+from analysis.training.measure_vocals import VOCALS_PROVENANCE, measure_vocals
 from analysis.training.picture_cache import PictureCache
 from analysis.training.sound_corpus import labelled_files, read_tracks
 
 log = logging.getLogger(__name__)
 
-VERSION = "gtzan-mel-2"
+VERSION = "gtzan-mel-3"
 CORPUS = "GTZAN, fault-filtered train and valid lists, as mel pictures"
 _PERCENTILES = (10.0, 50.0, 90.0)
 _TRACKS_WORTH_ALL = 64
@@ -45,7 +46,11 @@ Array = npt.NDArray[np.float64]
 
 
 def measure_targets(
-    data: Path, *, out: Path = TARGETS_FILE, cache: Path | None = None
+    data: Path,
+    *,
+    out: Path = TARGETS_FILE,
+    cache: Path | None = None,
+    voices: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a collection and write *out* as JSON.
 
@@ -54,26 +59,33 @@ def measure_targets(
     data : a folder with tracks.csv, train.npz, valid.npz; or sound files with a genre each, see
         :func:`analysis.training.sound_corpus.labelled_files`
     cache : where pictures of sound files are kept; default ``pictures`` beside *out*
+    voices : sound files for the vocal balance, see
+        :func:`analysis.training.measure_vocals.measure_vocals`; without them no voice is judged
 
     Returns the document. Raises FileNotFoundError where a part of the pictures is missing, and
     :class:`~analysis.training.labelled_files.UnusableCorpus` for sound that is of no use.
     """
+    kept = cache or out.parent / "pictures"
     levels: dict[str, list[list[float]]] = {}
     curves: dict[str, list[Array]] = {}
-    for genre, picture in _labelled_pictures(data, cache or out.parent / "pictures"):
+    for genre, picture in _labelled_pictures(data, kept):
         bands = [band.level_db for band in band_levels_from_mel(picture)]
         curve = third_octaves_db(picture)
         for name in (genre, ANY_GENRE):
             levels.setdefault(name, []).append(bands)
             curves.setdefault(name, []).append(curve)
     of_sound = not holds_pictures(data)
+    sung = {} if voices is None else measure_vocals(voices, cache=kept / "voices.json")
     model = _tonal_model(curves)
     reaches = _reaches(model, curves)
     document = {
-        "version": f"{data.stem}-sound-2" if of_sound else VERSION,
-        "provenance": _provenance(
-            len(levels[ANY_GENRE]), f"{data.stem}, sound files" if of_sound else CORPUS
-        ),
+        "version": f"{data.stem}-sound-3" if of_sound else VERSION,
+        "provenance": {
+            **_provenance(
+                len(levels[ANY_GENRE]), f"{data.stem}, sound files" if of_sound else CORPUS
+            ),
+            **({"vocals": VOCALS_PROVENANCE} if sung else {}),
+        },
         "tonal": {
             "frequencies_hz": [round(float(hz), 1) for hz in model.frequencies_hz],
             "covariance_db2": [[round(float(v), 3) for v in row] for row in model.covariance],
@@ -85,6 +97,7 @@ def measure_targets(
                     side: [round(float(db), 2) for db in reaches[name][number]]
                     for number, side in enumerate(("p10_db", "p90_db"))
                 },
+                **({"vocals": sung[name]} if name in sung else {}),
             }
             for name in sorted(levels)
         },

@@ -26,6 +26,14 @@ class Command(BaseCommand):
             default=Path(settings.BASE_DIR).parent / "shared" / "data",
             help="folder with gtzan_audio (%(default)s)",
         )
+        parser.add_argument(
+            "--voices",
+            type=int,
+            default=0,
+            metavar="N",
+            help="also turn the voices of N of those recordings up and down and separate the new "
+            "mixes: about 20 s each (%(default)s)",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,6 +54,11 @@ class Command(BaseCommand):
         paths = sorted((options["data"] / "gtzan_audio").rglob("*.flac"))
         if paths:
             figures |= figures_against_genres({path.stem: mono_of_file(path) for path in paths})
+        if options["voices"]:
+            from analysis.training.vocal_figures import vocal_figures
+
+            chosen = paths[:: max(1, len(paths) // options["voices"])][: options["voices"]]
+            figures |= vocal_figures((path.stem.partition(".")[0], path) for path in chosen)
         if options["json"]:
             self.stdout.write(json.dumps(figures))
             return

@@ -23,6 +23,12 @@ class Command(BaseCommand):
             help="sound files by genre (folders or CSV), or a folder with tracks.csv and *.npz",
         )
         parser.add_argument(
+            "--voices",
+            type=Path,
+            help="sound files by genre whose voices are separated and measured; without them the "
+            "balance of voices is not judged",
+        )
+        parser.add_argument(
             "--out", type=Path, default=TARGETS_FILE, help="JSON file to write (%(default)s)"
         )
 
@@ -33,7 +39,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             document = measure_targets(
-                options["data"], out=options["out"], cache=options["run"] / "pictures"
+                options["data"],
+                out=options["out"],
+                cache=options["run"] / "pictures",
+                voices=options["voices"],
             )
         except FileNotFoundError as error:
             raise CommandError(f"The corpus is not there: {error.filename} is missing.") from error

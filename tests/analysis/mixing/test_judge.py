@@ -25,6 +25,7 @@ from analysis.sound.equaliser import response_db
 from analysis.sound.measure import measure
 from analysis.sound.mel import log_mel
 from analysis.sound.spectrum import BANDS
+from analysis.sound.stem_evidence import stem_evidence
 from tests.analysis.mixing.mixes import bell, judged, judged_sound, music, stored
 from tests.analysis.sound.demo_truth import demo_tracks, measured
 from tests.analysis.sound.signals import write
@@ -229,7 +230,9 @@ def test_a_finding_says_whose_sound_it_is():
     }
     mix = stems["other"] + stems["bass"]
     sound = replace(whole, mono_22k=mix)
-    report = judge(sound, genre="any", picture=log_mel(mix), targets=load_targets(), stems=stems)
+    report = judge(
+        sound, genre="any", picture=log_mel(mix), targets=load_targets(), stems=stem_evidence(stems)
+    )
     finding = next(f for f in tonal_of(report) if 200 < f.advice.freq_hz < 500)
     assert finding.amount_db > 0
     assert finding.stems[0].name == "bass"
