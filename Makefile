@@ -25,8 +25,11 @@ run: environment
 run-workers: environment
 	@exec $(PYTHON) manage.py run_workers --show-progress
 
+# Worker processes of the tests, each with a database of its own; WORKERS=0 runs them in one.
+WORKERS ?= $(shell cores=$$(nproc); [ "$$cores" -lt 4 ] && echo "$$cores" || echo 4)
+
 test: dev-environment
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: dev-environment
 	@$(PYTHON) -m ruff check .
