@@ -18,7 +18,7 @@ class JobAdmin(admin.ModelAdmin):
     )  # fmt: skip
     list_filter = ("state", "stage", "model_version", "reason_code")
     search_fields = ("revision__track__title", "artist__name", "id")
-    raw_id_fields = ("revision", "artist")
+    raw_id_fields = ("revision", "artist", "waits_for")
     list_select_related = ("revision__track", "artist")
     actions = ("retry_failed",)
 

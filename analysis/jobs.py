@@ -28,6 +28,7 @@ QUEUE_OF_STAGE = {
     Stage.LISTEN: "listen",
     Stage.SEPARATE: "heavy",
     Stage.VOICE: "heavy",
+    Stage.LYRICS: "heavy",
     Stage.RELEASE: "heavy",
 }
 _LOCK_NUMBER = {
@@ -35,6 +36,7 @@ _LOCK_NUMBER = {
     Stage.SEPARATE: 7_302,
     Stage.VOICE: 7_303,
     Stage.RELEASE: 7_304,
+    Stage.LYRICS: 7_305,
 }
 # A job whose worker vanished is not at fault, mostly. But a file that kills every worker which
 # touches it must end somewhere.
@@ -52,7 +54,7 @@ _FAIR_ORDER = """
                     AND (busy.state = 'running'
                          OR (busy.state = 'queued' AND busy.ticket IS NOT NULL))) AS turn
         FROM analysis_job waiting
-        WHERE state = 'queued' AND ticket IS NULL AND stage = %s
+        WHERE state = 'queued' AND ticket IS NULL AND waits_for_id IS NULL AND stage = %s
     ) ranked
     ORDER BY priority DESC, turn, queued_at, id
     LIMIT %s
@@ -190,7 +192,7 @@ def requeue_lost() -> int:
         message="",
         finished_at=now,
         reason_code="worker_lost",
-        reason="Listening to this file stopped the machine several times, so we gave up on it. "
+        reason="Working on this file stopped the machine several times, so we gave up on it. "
         "Export it again in another format, or tell us.",
     )
     if hopeless:
@@ -213,9 +215,69 @@ def requeue_lost() -> int:
     return requeued + stale
 
 
+def cancel(job: Job) -> bool:
+    """Stop a job that waits or runs, as its owner asked; False if it was over already.
+
+    A worker that has it in hand loses it, and notices with its next sign of life.
+    """
+    cancelled = Job.objects.filter(pk=job.pk, state__in=(JobState.QUEUED, JobState.RUNNING)).update(
+        state=JobState.CANCELLED,
+        ticket=None,
+        waits_for=None,
+        message="",
+        reason_code="cancelled",
+        reason="You stopped it.",
+        finished_at=timezone.now(),
+    )
+    settle_waiting()
+    return bool(cancelled)
+
+
+def put_back(job: Job, *, waits_for: Job | None, message: str) -> None:
+    """Lay a claimed job down until another one is done (or at once, without one): it waits in the
+    queue without a ticket, and this attempt does not count.
+
+    Raises :class:`Superseded` if the job was given to somebody else meanwhile.
+    """
+    put = Job.objects.filter(pk=job.pk, ticket=job.ticket, state=JobState.RUNNING).update(
+        state=JobState.QUEUED,
+        ticket=None,
+        waits_for=waits_for,
+        percent=0,
+        message=message[:200],
+        attempts=F("attempts") - 1,
+    )
+    if not put:
+        raise Superseded(str(job.pk))
+
+
+def settle_waiting() -> None:
+    """Let go of jobs whose awaited job is done; end those whose awaited job failed or was stopped.
+
+    A job whose awaited job was deleted waits for nothing any more, by the database's own rule.
+    """
+    waiting = Job.objects.filter(state=JobState.QUEUED, waits_for__isnull=False)
+    waiting.filter(waits_for__state=JobState.DONE).update(waits_for=None, message="")
+    over = waiting.filter(waits_for__state__in=(JobState.FAILED, JobState.CANCELLED))
+    for job in over.select_related("waits_for"):
+        awaited = job.waits_for
+        if awaited is None:
+            continue
+        Job.objects.filter(pk=job.pk, state=JobState.QUEUED, waits_for=awaited).update(
+            state=awaited.state,
+            waits_for=None,
+            message="",
+            reason_code=f"no_{awaited.stage}"[:40],
+            reason=f"This needs the {awaited.get_stage_display().lower()}, and they were not made. "
+            f"{awaited.reason}"[:500],
+            finished_at=timezone.now(),
+        )
+
+
 def tick() -> Tick:
     """One round of the watchdog: take back what was lost, hand out what waits."""
     requeued = requeue_lost()
+    settle_waiting()
     if cache.add(_HOUSEKEEPING_KEY, True, HOUSEKEEPING_EVERY_SECONDS):
         async_task("analysis.tasks.housekeeping", cluster="listen", save=False)
     dispatched = sum(dispatch(stage) for stage in Stage.values)

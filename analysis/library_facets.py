@@ -127,7 +127,9 @@ def register() -> None:
             name="state",
             label="Report",
             annotate=lambda tracks: tracks.annotate(job_state=_newest_job("state")),
-            choices=lambda _artist: [(str(v), str(label)) for v, label in JobState.choices],
+            choices=lambda _artist: [
+                (str(v), str(label)) for v, label in JobState.choices if v != JobState.CANCELLED
+            ],
             filter=lambda tracks, value: tracks.filter(Q(job_state=value)),
             sort_field="job_state",
             cell_template="analysis/cells/state.html",

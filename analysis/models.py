@@ -16,6 +16,7 @@ class Stage(models.TextChoices):
     LISTEN = "listen", "Listening"
     SEPARATE = "separate", "Stems"
     VOICE = "voice", "Voice"
+    LYRICS = "lyrics", "Lyrics"
     RELEASE = "release", "Release check"
 
 
@@ -24,6 +25,7 @@ class JobState(models.TextChoices):
     RUNNING = "running", "Running"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 class Job(models.Model):
@@ -50,6 +52,19 @@ class Job(models.Model):
         default=False, help_text="Do it again even if a report of this version exists."
     )
     priority = models.SmallIntegerField(default=0, help_text="Higher runs first.")
+    options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What its stage was asked to do, as the stage writes it.",
+    )
+    waits_for = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="awaited_by",
+        help_text="Not handed out until this other job is done; fails with it.",
+    )
     # Who works on it: a ticket is written when it is handed to the queue, and changes with every
     # attempt, so that a worker thought dead cannot write over the one that took its place.
     ticket = models.UUIDField(null=True, blank=True)
@@ -225,3 +240,7 @@ class MixTargetTrack(models.Model):
 
     def __str__(self) -> str:
         return f"{self.track} × {self.weight:g} in {self.target}"
+
+
+from analysis.lyrics_models import LyricsVersion  # noqa: E402, F401  found through this module
+from analysis.mix_models import StemMix  # noqa: E402, F401  a model is found through this module

@@ -17,6 +17,8 @@ from analysis.models import Job, JobState, Report
 from analysis.neural.verdict import UNDECIDED_BELOW
 from analysis.neural.weights import WeightsUnavailable, find
 from analysis.pictures import HEAT_FILES, mel_ticks
+from analysis.sound.stem_evidence import StemEvidence
+from analysis.stem_files import stems_report
 from catalog.models import Artist, Revision, ShareLink
 
 log = logging.getLogger(__name__)
@@ -75,7 +77,9 @@ def report_context(
     artist = revision.artist
     is_older_mix = not can_be_rejudged(report.document)
     chosen = None if is_older_mix else mix_targets.chosen(artist, target, with_own=share is None)
-    document = _judged(report.document, chosen)
+    document = _judged(
+        report.document, chosen, None if is_older_mix else stem_evidence_of(revision)
+    )
     if share is not None:
         document = _shared_part(document, share)
     files = {
@@ -171,7 +175,16 @@ def document_for(report: Report, revision: Revision, target: str) -> dict[str, A
     :func:`analysis.mix_targets.chosen`); one that cannot be judged anew stays as it is."""
     if not can_be_rejudged(report.document):
         return report.document
-    return _judged(report.document, mix_targets.chosen(revision.artist, target))
+    chosen = mix_targets.chosen(revision.artist, target)
+    return _judged(report.document, chosen, stem_evidence_of(revision))
+
+
+def stem_evidence_of(revision: Revision) -> StemEvidence | None:
+    """What the newest separation of a revision tells about its mix; None without one."""
+    stems = stems_report(revision)
+    if stems is None or "mix" not in stems.document:
+        return None
+    return StemEvidence.from_document(stems.document["mix"])
 
 
 def can_be_rejudged(document: Mapping[str, Any]) -> bool:
@@ -181,11 +194,16 @@ def can_be_rejudged(document: Mapping[str, Any]) -> bool:
     return len(curve.get("measured_db") or ()) >= load_targets().tonal.frequencies_hz.size
 
 
-def _judged(document: dict[str, Any], chosen: ChosenTarget | None) -> dict[str, Any]:
-    """The document, its mix part judged against another target where one is chosen."""
-    if chosen is None or _is_judged_against(document, chosen):
+def _judged(
+    document: dict[str, Any], chosen: ChosenTarget | None, stems: StemEvidence | None
+) -> dict[str, Any]:
+    """The document, its mix part judged against another target where one is chosen, and with the
+    stems where there are any."""
+    if stems is None and (chosen is None or _is_judged_against(document, chosen)):
         return document
-    return {**document, "mix": rejudge(document, genre=chosen.target, targets=load_targets())}
+    target = document["mix"]["genre"] if chosen is None else chosen.target
+    mix = rejudge(document, genre=target, targets=load_targets(), stems=stems)
+    return {**document, "mix": mix}
 
 
 def _is_judged_against(document: dict[str, Any], chosen: ChosenTarget) -> bool:

@@ -8,7 +8,16 @@ from typing import Any
 
 from django.conf import settings
 
-from analysis import album_check, library_facets, release_services, services, target_selectors
+from analysis import (
+    album_check,
+    library_facets,
+    lyrics_services,
+    release_services,
+    separation_job,
+    services,
+    target_selectors,
+    voice_services,
+)
 from analysis.mixing import ANY_GENRE, load_targets
 from analysis.models import Stage
 from analysis.sound import decode
@@ -63,6 +72,9 @@ def connect() -> None:
     library_facets.register()
     album_check.register()
     release_services.connect()
+    separation_job.connect()
+    lyrics_services.connect()
+    voice_services.connect()
     signals.revision_added.connect(on_revision_added, dispatch_uid=f"{Stage.LISTEN}.added")
     signals.revision_removed.connect(on_revision_removed, dispatch_uid=f"{Stage.LISTEN}.removed")
     signals.reanalysis_wanted.connect(on_reanalysis_wanted, dispatch_uid=f"{Stage.LISTEN}.again")

@@ -161,6 +161,8 @@ def housekeeping() -> int:
     those were. All of the storage is looked through once a day."""
     daily = cache.add(_STORAGE_WALK_KEY, True, _STORAGE_WALK_EVERY_S)
     tidy_uploads(walk_storage=daily)
+    for tidy in HOUSEKEEPING:
+        tidy()
     if daily:
         _remove_derived_orphans()
     owners = Revision.objects.filter(content_sha256=OuterRef("content_sha256"))
@@ -196,7 +198,7 @@ def _run_claimed(job: Job) -> None:
         with Heart(job) as heart:
             WORK[job.stage](job, heart)
     except jobs.Superseded:
-        log.warning("lost the job to another attempt, or its track was deleted")
+        log.warning("lost the job: to another attempt, to a cancelling artist, or with its track")
         remove_derived_if_unowned(job.revision.content_sha256)
     except UndecodableAudio as error:
         code, reason = error.code, error.message
@@ -219,6 +221,13 @@ def _run_claimed(job: Job) -> None:
 WORK: dict[str, Callable[[Job, Heart], None]] = {}
 """What does each stage; the services of other stages enter themselves when the site starts."""
 
+AFTER_LISTENING: list[Callable[[Revision], object]] = []
+"""What is asked for when a revision has been listened to, within the transaction of the job's end;
+entered by the services of other stages when the site starts."""
+
+HOUSEKEEPING: list[Callable[[], object]] = []
+"""What else there is to tidy up now and then; entered in the same way."""
+
 
 def _listen(job: Job, heart: Heart) -> None:
     revision = job.revision
@@ -233,7 +242,7 @@ def _listen(job: Job, heart: Heart) -> None:
         job.delete()
         return
     if not job.afresh and Report.objects.filter(**key).exists():
-        with_database(lambda: jobs.finish(job))
+        with_database(lambda: _finish_listening(job))
         return
     # Imported here because it loads the networks' libraries, which the web process never needs.
     from analysis.listening import listen
@@ -257,7 +266,7 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
     """All of it or nothing: the job's end, the report and the embedding in one transaction."""
     document = found.document
     with transaction.atomic():
-        jobs.finish(job)
+        _finish_listening(job)
         report, _ = Report.objects.update_or_create(
             content_sha256=key["content_sha256"],
             stage=key["stage"],
@@ -283,6 +292,13 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
                 "vector": document["embedding"],
             },
         )
+
+
+def _finish_listening(job: Job) -> None:
+    with transaction.atomic():
+        jobs.finish(job)
+        for ask in AFTER_LISTENING:
+            ask(job.revision)
 
 
 @contextmanager

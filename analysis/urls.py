@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from analysis import compare_views, export_views, release_views, target_views, views
+from analysis import (
+    compare_views,
+    export_views,
+    lyrics_urls,
+    release_views,
+    stem_urls,
+    target_views,
+    views,
+    voice_urls,
+)
 
 urlpatterns = [
     path("tracks/<uuid:track_id>/", views.track, name="track"),
@@ -33,6 +42,9 @@ urlpatterns = [
         name="report_png",
     ),
     path("tracks/<uuid:track_id>/release/", release_views.release_check, name="release_check"),
+    *lyrics_urls.urlpatterns,
+    *voice_urls.urlpatterns,
+    *stem_urls.urlpatterns,
     path("targets/", target_views.targets, name="mix_targets"),
     path("targets/new/catalogue/", target_views.new_of_catalogue, name="mix_target_of_catalogue"),
     path("targets/new/tracks/", target_views.new_of_tracks, name="mix_target_of_tracks"),

@@ -38,7 +38,9 @@ class ProfileForm(forms.ModelForm):
 
     class Meta:
         model = Artist
-        fields = ("name", "bio", "default_genre", "auto_separate", "auto_voice")
+        fields = (
+            "name", "bio", "default_genre", "auto_separate", "auto_voice", "auto_lyrics",
+        )  # fmt: skip
         widgets = {"bio": forms.Textarea(attrs={"rows": 6})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

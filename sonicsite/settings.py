@@ -136,6 +136,8 @@ Q_CLUSTER = {
 JOB_HEARTBEAT_SECONDS = 3.0
 JOB_LOST_AFTER_SECONDS = 20.0
 JOB_ATTEMPTS = 3
+# auto, cuda, mps or cpu: what separation runs on.
+SEPARATION_DEVICE = os.environ.get("SEPARATION_DEVICE") or "auto"
 
 # --- Files ------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -143,6 +145,8 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA_DIR / "media"
 UPLOAD_DIR = DATA_DIR / "uploads"
+# What jobs keep between attempts; on this machine alone, and safe to empty while nothing runs.
+WORK_DIR = DATA_DIR / "work"
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

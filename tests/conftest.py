@@ -11,6 +11,7 @@ def _private_files(settings, tmp_path):
     """Media and uploads of a test live and die with it."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.UPLOAD_DIR = tmp_path / "uploads"
+    settings.WORK_DIR = tmp_path / "work"
 
 
 @pytest.fixture(autouse=True)

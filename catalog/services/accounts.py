@@ -55,6 +55,7 @@ def update_profile(
     default_genre: str,
     auto_separate: bool,
     auto_voice: bool,
+    auto_lyrics: bool = False,
     picture: BinaryIO | None = None,
     remove_picture: bool = False,
 ) -> Artist:
@@ -64,6 +65,7 @@ def update_profile(
     artist.default_genre = default_genre
     artist.auto_separate = auto_separate
     artist.auto_voice = auto_voice
+    artist.auto_lyrics = auto_lyrics
     artist.full_clean()
     with transaction.atomic():
         replace_picture(artist, "picture", picture, remove=remove_picture)

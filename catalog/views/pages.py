@@ -45,6 +45,7 @@ def profile(request: ArtistRequest) -> HttpResponse:
                 default_genre=data["default_genre"],
                 auto_separate=data["auto_separate"],
                 auto_voice=data["auto_voice"],
+                auto_lyrics=data["auto_lyrics"],
                 picture=data["new_picture"],
                 remove_picture=data.get("remove_picture", False),
             )

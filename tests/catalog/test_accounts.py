@@ -99,13 +99,14 @@ def test_the_profile_is_changed(browser, artist, genres):
             bio="Long\nstory ",
             default_genre="jazz",
             auto_separate="on",
+            auto_lyrics="on",
             new_picture=SimpleUploadedFile("me.png", out.getvalue()),
         ),
     )
     assert answer.status_code == 302
     artist.refresh_from_db()
     assert (artist.name, artist.bio, artist.default_genre) == ("Ann II", "Long\nstory", "jazz")
-    assert (artist.auto_separate, artist.auto_voice) == (True, False)
+    assert (artist.auto_separate, artist.auto_voice, artist.auto_lyrics) == (True, False, True)
     picture = browser.get(reverse("artist_picture", args=[artist.pk]))
     assert picture["Content-Type"] == "image/webp"
     browser.post(reverse("profile"), profile(remove_picture="on"))

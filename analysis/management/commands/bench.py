@@ -1,4 +1,4 @@
-"""Measure the listening stage: ``manage.py bench [--minutes M] [--runs N]``."""
+"""Measure the listening stage, or separation: ``manage.py bench [--separation] [--runs N]``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ RATE = 44_100
 class Command(BaseCommand):
     help = (
         "Time the listening stage per step on a 200 s stereo song made of real music, warm, with "
-        "peak memory, beside the same measurements by librosa's plain functions."
+        "peak memory, beside the same measurements by librosa's plain functions; or the starter "
+        "engine's separation into stems."
     )
     requires_system_checks: list[str] = []
 
@@ -32,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=int, default=SONG_SECONDS, help="length of the song")
         parser.add_argument("--runs", type=int, default=5, help="counted runs after one warm-up")
         parser.add_argument("--threads", type=int, default=2, help="threads for the network")
+        parser.add_argument(
+            "--separation", action="store_true", help="time the starter engine's separation"
+        )
         parser.add_argument("--no-baseline", action="store_true", help="skip librosa's functions")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,6 +47,12 @@ class Command(BaseCommand):
                 f"song       {options['seconds']} s, stereo, 44.1 kHz, 16 bit WAV; "
                 f"{options['runs']} runs after a warm-up, {options['threads']} threads"
             )
+            if options["separation"]:
+                made = in_process(separation, song, options["runs"], options["threads"])
+                self._table("separation by the starter", made)
+                factor = statistics.median(made["total"]) / options["seconds"]
+                self.stdout.write(f"\nreal-time factor {factor:.3f}")
+                return
             ours = in_process(listening, song, options["runs"], options["threads"])
             self._table("listening stage", ours)
             if not options["no_baseline"]:
@@ -127,6 +137,16 @@ def listening(song: Path) -> dict[str, float]:
     from analysis.listening import listen
 
     return dict(listen(song).seconds_by_step)
+
+
+def separation(song: Path) -> dict[str, float]:
+    """All four stems by the starter engine, decoding and writing FLAC included."""
+    from analysis.neural.separation.separate import separate
+
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(dir=song.parent) as folder:
+        separate(song, Path(folder), engine="starter", device="cpu")
+    return {"separate": time.perf_counter() - started}
 
 
 def librosa_baseline(song: Path) -> dict[str, float]:

@@ -12,80 +12,24 @@ checked against their names by the package.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
+from analysis.neural.separation import demucs_files
 from analysis.neural.separation.engine import EngineUnavailable, Reader, SegmentSeparator
 from analysis.neural.separation.spectra import SAMPLE_RATE
 
-NAMES = ("htdemucs_ft", "htdemucs", "htdemucs_6s")
 HUB_TIMEOUT_S = 5.0
 _SEGMENT_SAMPLES = 30 * SAMPLE_RATE
 _AROUND_SAMPLES = 4 * SAMPLE_RATE
 _FADE_SAMPLES = SAMPLE_RATE
 _REST = "other"
-
-
-def local_folder() -> Path | None:
-    """Folder of Demucs models: ``DEMUCS_DIR``, or ``demucs`` in ``MODELS_DIR``; None if neither."""
-    folders = [os.environ.get("DEMUCS_DIR"), os.environ.get("MODELS_DIR")]
-    candidates = [
-        Path(folder) if number == 0 else Path(folder) / "demucs"
-        for number, folder in enumerate(folders)
-        if folder
-    ]
-    return next((folder for folder in candidates if folder.is_dir()), None)
-
-
-def local_files(name: str, folder: Path) -> list[Path]:
-    """Every file that a model needs, or nothing if one is missing; opens no checkpoint."""
-    bag = folder / f"{name}.yaml"
-    signatures = [name]
-    files = []
-    if bag.is_file():
-        described = yaml.safe_load(bag.read_text(encoding="utf-8"))
-        signatures = described["models"]
-        files.append(bag)
-    for signature in signatures:
-        found = [
-            path for path in sorted(folder.glob("*.th")) if path.stem.split("-")[0] == signature
-        ]
-        if len(found) != 1:
-            return []
-        files += found
-    return files
-
-
-def in_hub_cache(name: str) -> bool:
-    """Whether the hub's cache on this machine has the model's description and weights."""
-    from demucs.hf import DEFAULT_NAMESPACE, hf_repo_name
-    from huggingface_hub import try_to_load_from_cache
-
-    repo = f"{DEFAULT_NAMESPACE}/{hf_repo_name(name)}"
-    bag = try_to_load_from_cache(repo, f"{name}.yaml")
-    if not isinstance(bag, str):
-        return False
-    signatures = yaml.safe_load(Path(bag).read_text(encoding="utf-8"))["models"]
-    return all(
-        isinstance(try_to_load_from_cache(repo, f"{signature}.safetensors"), str)
-        for signature in signatures
-    )
-
-
-def is_present(name: str) -> bool:
-    """Whether a model can be used without the network."""
-    folder = local_folder()
-    return bool(folder and local_files(name, folder)) or in_hub_cache(name)
 
 
 class Demucs:
@@ -102,7 +46,7 @@ class Demucs:
     def __init__(self, name: str, device: str = "cpu") -> None:
         self.name = name
         self._device = device
-        self._separator, self._weights = _load(name, device)
+        self._separator, self._identity = _load(name, device)
         if self._separator.samplerate != SAMPLE_RATE or self._separator.audio_channels != 2:
             raise EngineUnavailable(f"{name} is not a model of 44.1 kHz stereo sound")
         self.stems = tuple(self._separator.model.sources)
@@ -110,7 +54,7 @@ class Demucs:
     @property
     def identity(self) -> str:
         """Changes whenever the stems would."""
-        return f"{self.name}-1-{self._weights}"
+        return self._identity
 
     def begin(self, read: Reader) -> SegmentSeparator:
         """A function from a segment's number to its stems (stems, 2, segment_samples)."""
@@ -166,31 +110,23 @@ class _Windows:
 
 
 def _load(name: str, device: str) -> tuple[Any, str]:
-    """A separator of the demucs package and a mark of its weights."""
+    """A separator of the demucs package and the identity of its model."""
     from demucs.api import LoadModelError, Separator
     from demucs.repo import ModelLoadingError
 
-    folder = local_folder()
-    files = local_files(name, folder) if folder else []
+    folder = demucs_files.local_folder()
+    files = demucs_files.local_files(name, folder) if folder else []
     # No random shifts: the same sound gives the same stems, and a resumed job fits its beginning.
     make = partial(Separator, name, device=device, shifts=0, overlap=0.25, split=True)
     try:
         if files:
-            return make(repo=folder), _digest(files)
+            return make(repo=folder), demucs_files.identity(name)
         with _hub(name):
-            return make(), "hub"
+            return make(), demucs_files.identity(name)
     except (LoadModelError, ModelLoadingError, OSError, RuntimeError, ValueError) as error:
         raise EngineUnavailable(
             f"{name} cannot be loaded ({error}); put its files in the folder DEMUCS_DIR"
         ) from error
-
-
-def _digest(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:12]
 
 
 @contextmanager
@@ -198,7 +134,7 @@ def _hub(name: str) -> Iterator[None]:
     """The hub's cache if the model is in it, else the hub if it answers in a short time."""
     from huggingface_hub import constants
 
-    if in_hub_cache(name):
+    if demucs_files.in_hub_cache(name):
         before = constants.HF_HUB_OFFLINE
         constants.HF_HUB_OFFLINE = True  # no question to the network about newer versions
         try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 # Samples (2, end - start) at 44.1 kHz from one position to another; zeros outside the file.
-Reader = Callable[[int, int], torch.Tensor]
+Reader: TypeAlias = "Callable[[int, int], torch.Tensor]"
 # A segment's number -> its stems (stems, 2, segment_samples), on the CPU.
-SegmentSeparator = Callable[[int], torch.Tensor]
+SegmentSeparator: TypeAlias = "Callable[[int], torch.Tensor]"
 
 
 class EngineUnavailable(Exception):

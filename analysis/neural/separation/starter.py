@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from analysis.neural.separation import spleeter_weights
+from analysis.neural.separation import engines
 from analysis.neural.separation.accompaniment import CONTEXT_FRAMES, shares
 from analysis.neural.separation.engine import Reader, SegmentSeparator
 from analysis.neural.separation.spectra import HOP, REACH_FRAMES, padded_span, sound, spectra
@@ -33,7 +33,7 @@ class Starter:
     @property
     def identity(self) -> str:
         """Changes whenever the stems would."""
-        return f"starter-1-{spleeter_weights.identity()}"
+        return engines.identity(self.name)
 
     def begin(self, read: Reader) -> SegmentSeparator:
         """A function from a segment's number to its stems (4, 2, segment_samples)."""

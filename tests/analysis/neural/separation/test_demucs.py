@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from analysis.neural.separation import demucs_engine, engines
+from analysis.neural.separation import demucs_files, engines
 from analysis.neural.separation.engine import EngineUnavailable
 from analysis.neural.separation.separate import separate
 from tests.analysis.neural.separation.sounds import RATE, level_db, read_stems, song, whole
@@ -55,7 +55,7 @@ def test_auto_takes_demucs_where_it_is_present(folder):
 
 def test_auto_takes_the_starter_without_it(monkeypatch, tmp_path):
     monkeypatch.delenv("DEMUCS_DIR", raising=False)
-    monkeypatch.setattr(demucs_engine, "in_hub_cache", lambda name: False)
+    monkeypatch.setattr(demucs_files, "in_hub_cache", lambda name: False)
     assert engines.load("auto", device="cpu").name == "starter"
 
 
@@ -110,7 +110,7 @@ def test_a_tampered_model_is_refused(folder):
 
 def test_without_files_and_network_it_says_so_soon(monkeypatch):
     monkeypatch.delenv("DEMUCS_DIR", raising=False)
-    monkeypatch.setattr(demucs_engine, "in_hub_cache", lambda name: False)
+    monkeypatch.setattr(demucs_files, "in_hub_cache", lambda name: False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     started = time.monotonic()
     with pytest.raises(EngineUnavailable, match="DEMUCS_DIR"):
