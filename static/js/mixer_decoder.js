@@ -47,13 +47,14 @@ async function take(body) {
     return;
   }
   for (;;) {
+    // A read that failed took the memory with it.
+    if (space.byteLength === 0) space = new ArrayBuffer(READ_BYTES);
     const { done, value } = await reader.read(new Uint8Array(space));
     if (value) {
       decoder.add(value);
       space = value.buffer;
     }
     if (done) return;
-    if (!value) space = new ArrayBuffer(READ_BYTES);
   }
 }
 

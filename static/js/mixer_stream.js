@@ -78,7 +78,9 @@ export class ChunkStream {
   #at = 0;
   #loop = null;
   #most = 1;
-  #failures = 0;
+  /** Pieces that failed and have not come since. */
+  #missing = new Set();
+  #rounds = 0;
   #timer = 0;
 
   /**
@@ -117,6 +119,8 @@ export class ChunkStream {
 
   /** Try again now what failed. */
   again() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
     for (const [key, state] of this.#state) if (state === "failed") this.#state.delete(key);
     this.#plan();
   }
@@ -140,6 +144,7 @@ export class ChunkStream {
       if (!keep.has(Number(key.split(":")[1]))) abort.abort();
     }
     if (gone.size) this.sink.drop([...gone]);
+    for (const key of this.#missing) if (!keep.has(Number(key.split(":")[1]))) this.#mended(key);
     this.#fill();
   }
 
@@ -157,13 +162,13 @@ export class ChunkStream {
     const abort = new AbortController();
     this.#loading.set(key, abort);
     try {
-      const sound = await this.#fetched(this.track.urls[stem][index], index, abort.signal);
+      const cache = this.#missing.has(key) ? "no-cache" : "default";
+      const sound = await this.#fetched(this.track.urls[stem][index], index, cache, abort.signal);
       if (abort.signal.aborted) this.#pool.push(sound.buffer);
       else {
         this.#state.set(key, "there");
         this.sink.put(stem, index, sound);
-        if (this.#failures) this.sink.trouble(false);
-        this.#failures = 0;
+        this.#mended(key);
       }
     } catch {
       if (!abort.signal.aborted) this.#failed(key);
@@ -174,18 +179,24 @@ export class ChunkStream {
 
   #failed(key) {
     this.#state.set(key, "failed");
-    this.#failures += 1;
-    // The first slip is mended without a word.
-    if (this.#failures > 1) this.sink.trouble(true);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.again(), RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1]);
+    this.#missing.add(key);
+    if (this.#timer) return;
+    this.#rounds += 1;
+    // A short slip is mended without a word.
+    if (this.#rounds > 2) this.sink.trouble(true);
+    this.#timer = setTimeout(() => this.again(), RETRY_MS[Math.min(this.#rounds, RETRY_MS.length) - 1]);
   }
 
-  async #fetched(url, index, signal) {
+  #mended(key) {
+    if (!this.#missing.delete(key) || this.#missing.size) return;
+    this.#rounds = 0;
+    this.sink.trouble(false);
+  }
+
+  async #fetched(url, index, cache, signal) {
     const { samples, chunkSamples } = this.track;
     const length = Math.min(chunkSamples, samples - index * chunkSamples);
     const free = this.#pool.pop() ?? new ArrayBuffer(chunkSamples * BYTES_PER_SAMPLE);
-    const cache = this.#failures ? "no-cache" : "default";
     const decoded = await this.#decoder.decode(url, cache, signal, free);
     if (decoded.length === 2 * length) return new Int16Array(decoded.buffer, 0, decoded.length);
     if (decoded.buffer.byteLength) this.#pool.push(decoded.buffer);

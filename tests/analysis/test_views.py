@@ -16,12 +16,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analysis import presentation, services
-from analysis.models import Job, JobState, Report
+from analysis.mixing import load_targets
+from analysis.models import Job, JobState, Report, Stage
 from catalog.models import ShareLink
 from catalog.services import sharing
 from tests.factories import (
     ArtistFactory,
     JobFactory,
+    ReportFactory,
     RevisionFactory,
     TrackFactory,
     UserFactory,
@@ -209,6 +211,33 @@ class TestReport:
         assert "Take the bass away and hiphop falls from 81 % to 34 %." in text
         cells = [re.sub(r"<[^>]+>|\s+", " ", cell) for cell in re.findall(r"<td.*?</td>", text)]
         assert [" ".join(cell.split()) for cell in cells[:2]] == ["34 % −47", "83 % +2"]
+
+    def test_the_voice_is_judged_as_soon_as_there_are_stems(self, artist, revision, link):
+        client = logged_in(artist)
+        url = revision.track.get_absolute_url()
+        before = client.get(url, {"target": "rock"}).content.decode()
+        assert "Voice against the band" not in before
+        assert reverse("stems", args=[revision.track.pk]) in before
+        voice = {"ratio_lu": -14.0, "sung_share": 0.5, "buried_at_s": 9.0, "leading_at_s": 21.0}
+        levels = {"vocals": [-20.0] * 24, "drums": [-12.0] * 24}
+        ReportFactory(
+            content_sha256=revision.content_sha256,
+            stage=Stage.SEPARATE,
+            document={"engine": "starter", "mix": {"stems_db": levels, "vocals": voice}},
+        )
+        page = client.get(url, {"target": "rock"})
+        text = page.content.decode()
+        assert "Voice against the band" in text
+        assert "The voice is buried" in text
+        assert 'data-seek-to="9.0"' in text
+        usual = load_targets().of("rock").vocals
+        shown = page.context["doc"]["mix"]["vocals"]
+        assert shown["outside_db"] == pytest.approx(-14.0 - usual.p10_lu, abs=0.01)
+        link.show_mix = True
+        link.save()
+        shared = Client().get(reverse("shared", args=[link.token])).content.decode()
+        assert "Voice against the band" in shared
+        assert reverse("stems", args=[revision.track.pk]) not in shared
 
     def test_the_least_confidence_comes_from_the_model_not_from_the_page(
         self, artist, revision, monkeypatch
