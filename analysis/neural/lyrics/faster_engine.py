@@ -22,7 +22,6 @@ from analysis.neural.lyrics.text_tokens import text_tokens
 NAME = "faster-whisper"
 _WINDOW_SAMPLES = round(WINDOW_S * SAMPLE_RATE)
 _WINDOW_FRAMES = round(WINDOW_S * FRAMES_PER_S)
-_MAX_TOKENS = 448
 _LATEST_FIRST_TIMESTAMP = 50  # in steps of 20 ms
 _ATTEMPTS = 5  # random texts above temperature 0
 
@@ -78,7 +77,14 @@ class FasterWhisper:
         return {token.strip("<|>"): probability for token, probability in found}
 
     def decode(
-        self, encoded: Any, language: str, *, beam_size: int, temperature: float, seed: int
+        self,
+        encoded: Any,
+        language: str,
+        *,
+        beam_size: int,
+        temperature: float,
+        most_tokens: int,
+        seed: int,
     ) -> Decoded:
         import ctranslate2
         from faster_whisper.transcribe import get_suppressed_tokens
@@ -97,7 +103,7 @@ class FasterWhisper:
             encoded,
             [tokenizer.sot_sequence],
             length_penalty=1.0,
-            max_length=_MAX_TOKENS,
+            max_length=2 * most_tokens,  # half of it is for the text
             max_initial_timestamp_index=_LATEST_FIRST_TIMESTAMP,
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
             return_scores=True,

@@ -95,12 +95,10 @@ def starter() -> Found:
 
 
 def _local(name: str, content: str) -> Found | None:
-    """A folder of that path, or of that name in ``MODELS_DIR``; never the starter's own."""
+    """A folder of that path, or of that name in ``MODELS_DIR``."""
     models = os.environ.get("MODELS_DIR")
     candidates = [Path(name)] + ([Path(models) / f"whisper-{name}"] if models else [])
     for folder in candidates:
-        if folder == starter_weights.home():
-            continue
         if (folder / content).is_file():
             return _described(folder.name.removeprefix("whisper-"), folder, content)
     return None

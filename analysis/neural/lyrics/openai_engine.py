@@ -109,6 +109,7 @@ class OpenaiWhisper:
         *,
         beam_size: int,
         temperature: float,
+        most_tokens: int,
         seed: int,
     ) -> Decoded:
         from whisper.decoding import DecodingOptions, decode
@@ -117,6 +118,7 @@ class OpenaiWhisper:
         options = DecodingOptions(
             language=language,
             temperature=temperature,
+            sample_len=most_tokens,
             best_of=_ATTEMPTS if temperature > 0 else None,
             fp16=False,
             **search,

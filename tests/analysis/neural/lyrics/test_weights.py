@@ -17,8 +17,10 @@ from analysis.neural.weights import WeightsUnavailable
 def test_the_joined_folder_is_made_once_in_the_models_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
     folder = starter_weights.folder()
-    assert folder == tmp_path / "whisper-base"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["whisper-base"]  # nothing left over
+    assert folder == tmp_path / "whisper-base-starter"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "whisper-base-starter"
+    ]  # nothing left over
     model = folder / "model.bin"
     assert model.stat().st_size == 145_217_532
     made_at = model.stat().st_mtime_ns
@@ -58,7 +60,7 @@ def test_both_libraries_compute_the_same(openai):
     np.testing.assert_allclose(ours.numpy(), np.array(theirs), atol=2e-3)
     tokens = openai.text_tokens(" Time stands still when I'm with you")
     sot = openai.tokenizer("en").sot_sequence
-    expected = whisper.align(theirs, list(sot), [tokens], 3000)[0].text_token_probs
+    expected = whisper.align(theirs, list(sot), [tokens], 300)[0].text_token_probs
     no_timestamps = openai.tokenizer("en").no_timestamps
     with torch.inference_mode():
         logits = openai._network.decoder(torch.tensor([[*sot, no_timestamps, *tokens]]), ours)[
@@ -117,7 +119,12 @@ def test_openais_own_files_are_opened_too(monkeypatch, tmp_path, openai):
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
     network = openai._network
     torch.save(
-        {"dims": asdict(network.dims), "model_state_dict": network.state_dict()},
+        {
+            "dims": asdict(network.dims),
+            "model_state_dict": {
+                name: values.half() for name, values in network.state_dict().items()
+            },
+        },
         tmp_path / "whisper-base.pt",
     )
     found = models.for_openai()
