@@ -79,7 +79,9 @@ class Artist(models.Model):
     )
     auto_separate = models.BooleanField("separate stems of new tracks by itself", default=False)
     auto_voice = models.BooleanField("analyse the voice of new tracks by itself", default=False)
-    auto_lyrics = models.BooleanField("write down the lyrics of new tracks by itself", default=False)
+    auto_lyrics = models.BooleanField(
+        "write down the lyrics of new tracks by itself", default=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

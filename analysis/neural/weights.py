@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 SHIPPED_DIR = Path(__file__).resolve().parent.parent / "weights"
-REQUIRED = ("ears",)
+REQUIRED = ("ears", "timbre")
 
 
 class WeightsUnavailable(Exception):

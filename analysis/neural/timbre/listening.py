@@ -139,7 +139,7 @@ def _moments(tag: str, answer: HeardClip, column: int, start_s: float) -> list[M
     smooth = np.convolve(attention * course, kernel, mode="same") / np.maximum(weight, 1e-9)
     least = max(_LEAST_PROBABILITY, float(answer.probabilities[column]) + _LEAST_ABOVE)
     # Attention that lay evenly would give each stretch its share of the time.
-    stands_out = (smooth >= least) & (weight >= 0.5 * width / course.size)
+    stands_out = (smooth >= least) & (weight >= 0.25 * width / course.size)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], stands_out, [False]]).astype(np.int8)))
     times = step_times_s(course.size)
     half = 0.5 / STEPS_PER_SECOND

@@ -26,7 +26,7 @@ class Heard(NamedTuple):
 
 
 class TimbreNetwork(nn.Module):
-    """Input: MFCC (n, 40, frames). About a quarter of a million parameters.
+    """Input: MFCC (n, 40, frames). About 220,000 parameters.
 
     ``mean`` and ``spread`` (40,) of each coefficient over the training clips are part of the
     weights: every band is normalised by itself.

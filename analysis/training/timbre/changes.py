@@ -170,6 +170,15 @@ def low_pass(
     return _level_kept(signal.sosfilt(filters, sound), sound)
 
 
+def quantise(
+    sound: Float, rate: int, rng: np.random.Generator, *, peak_dbfs: float, bits: float
+) -> Float:
+    """Store it quietly with few bits, and take it back."""
+    gain = 10.0 ** (peak_dbfs / 20.0) / float(np.abs(sound).max() + 1e-12)
+    steps = 2.0 ** (bits - 1.0)
+    return (np.round(sound * gain * steps) / (steps * gain)).astype(np.float32)
+
+
 def room(
     sound: Float, rate: int, rng: np.random.Generator, *, wet_db: float, seconds: float
 ) -> Float:

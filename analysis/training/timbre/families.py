@@ -116,6 +116,12 @@ NEUTRAL: tuple[Change, ...] = (
         {},
     ),
     _family(
+        "quantise",
+        lambda rng: {"peak_dbfs": rng.uniform(-36.0, -9.0), "bits": 16.0},
+        changes.quantise,
+        {},
+    ),
+    _family(
         "room",
         lambda rng: {"wet_db": rng.uniform(-20.0, -9.0), "seconds": rng.uniform(0.2, 0.9)},
         changes.room,

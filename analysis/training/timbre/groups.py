@@ -26,7 +26,7 @@ from analysis.training.timbre.voices import Voice
 log = logging.getLogger(__name__)
 
 # Raised whenever the same recordings would give other groups.
-VERSION = 2
+VERSION = 3
 CLIPS_PER_VOICE = 2
 _TRAINING_CLIP_DB = -12.0  # over the accompaniment: cleaner than what the product accepts
 _LEAST_VOICED = 0.5
@@ -41,11 +41,12 @@ Float = npt.NDArray[np.float32]
 class Group:
     """Row 0 is the base, the others are changes of it. ``coefficients`` (rows, 40, frames) float16,
     ``measures`` (rows, len(NAMES)) with NaN for None. ``is_original`` says that the base is the
-    recording itself."""
+    recording itself, ``is_reference`` that its voice is one that others are compared with."""
 
     singer: str
     clip: str
     is_original: bool
+    is_reference: bool
     labels: dict[str, float]
     changes: tuple[str, ...]
     coefficients: npt.NDArray[np.float16]
@@ -168,6 +169,7 @@ def _stored(path: Path, voice: Voice) -> list[Group]:
                 singer=voice.singer,
                 clip=str(arrays[f"{i}.clip"]),
                 is_original=bool(arrays[f"{i}.original"]),
+                is_reference=voice.is_reference,
                 labels=voice.labels,
                 changes=tuple(str(name) for name in arrays[f"{i}.changes"]),
                 coefficients=arrays[f"{i}.coefficients"],

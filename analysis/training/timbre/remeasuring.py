@@ -11,7 +11,7 @@ from analysis.sound.voice import cepstrum, clipping, spectrum
 from analysis.sound.voice.measures import RATE_HZ, measure
 from analysis.sound.voice.pitch import PitchTrack, harmonics_to_noise_db, track
 
-_NEUTRAL = ("band_limit", "room")
+_NEUTRAL = ("band_limit", "quantise", "room")
 _SHAKEN = ("overdrive", "growl")
 _NOISY = ("breath_noise", "aspirate")
 

@@ -24,8 +24,12 @@ PEOPLE = "people"
 
 
 def reference_measures(groups: list[Group]) -> np.ndarray:
-    """Measures (clips, len(NAMES)) of the unchanged recordings."""
-    return np.stack([group.measures[0] for group in groups if group.is_original])
+    """Measures (clips, len(NAMES)) of the unchanged recordings of reference voices."""
+    return np.stack([group.measures[0] for group in _references(groups)])
+
+
+def _references(groups: list[Group]) -> list[Group]:
+    return [group for group in groups if group.is_original and group.is_reference]
 
 
 def ship(
@@ -48,7 +52,8 @@ def ship(
         for name, value in network.state_dict().items()
     }
     save_file(tensors, weights_file)
-    originals = [group for group in train if group.is_original]
+    weights_file.chmod(0o644)
+    originals = _references(train)
     singers = len({group.singer for group in originals})
     labelled = sum(1 for group in originals if group.labels)
     reference = ReferenceVoices.of(NAMES, reference_measures(train), singers=singers)
@@ -128,8 +133,8 @@ def _card(settings: dict[str, Any], figures: dict[str, Any], *, version: str, so
             "",
             described(figures),
             "",
-            "The parameters of these changes are none that training drew at fixed places, and the "
-            "singers are none of training's. The last table compares with weak labels only: it "
+            "Training draws how strong its changes are; these are fixed ones within its ranges. "
+            "The singers are none of training's. The last table compares with weak labels only: it "
             "says how well the network learned the formulas, not how well they describe voices.",
             "",
         ]

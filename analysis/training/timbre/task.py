@@ -15,19 +15,21 @@ from analysis.neural.timbre.mfcc import FRAMES_PER_SECOND
 from analysis.training.distributed import Processes
 from analysis.training.loop import generators
 from analysis.training.recipe import Optimisation
+from analysis.training.timbre.families import NEUTRAL
 from analysis.training.timbre.groups import Group
 from analysis.training.timbre.weak_labels import Standings, label_rows
 
-_LABEL, _MOVE = 0, 1
+_LABEL, _MOVE, _STILL = 0, 1, 2
+_NEUTRAL = frozenset(change.name for change in NEUTRAL)
 
 
 @dataclass(frozen=True)
 class TimbreRecipe(Optimisation):
     """``groups_per_batch`` clips with ``rows`` versions each (the unchanged one among them), cut to
     ``seconds``. A known change shall move a tag by ``margin`` logits; ``ranking`` weighs that
-    against the labels."""
+    against the labels, and ``steady`` that no tag moves where nothing changed that matters."""
 
-    epochs: int = 12
+    epochs: int = 9
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     seed: int = 7
@@ -35,7 +37,8 @@ class TimbreRecipe(Optimisation):
     rows: int = 8
     seconds: float = 3.0
     margin: float = 1.0
-    ranking: float = 0.4
+    ranking: float = 0.8
+    steady: float = 0.3
 
 
 class TimbreTask:
@@ -62,7 +65,8 @@ class TimbreTask:
         return max(1, len(self._groups) // self.recipe.groups_per_batch)
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
-        """MFCC (n * rows, 40, frames) and targets (n * rows, tags, 2): label (NaN for none), move.
+        """MFCC (n * rows, 40, frames) and targets (n * rows, tags, 3): label (NaN for none), move,
+        and 1 where nothing should move.
 
         Row 0 of every ``rows`` is the unchanged clip of the others.
         """
@@ -98,6 +102,9 @@ class TimbreTask:
         entropy = functional.binary_cross_entropy_with_logits(logits[known], label[known])
         base = logits.view(-1, self.recipe.rows, logits.shape[1])[:, :1]
         moved = (logits.view(base.shape[0], self.recipe.rows, -1) - base).view_as(logits)
+        still = moved[targets[..., _STILL] > 0]
+        if still.numel():
+            entropy = entropy + self.recipe.steady * still.square().mean()
         directed = move != 0
         if not directed.any():
             return entropy
@@ -129,7 +136,9 @@ def _targets(groups: Sequence[Group], tags: Sequence[str], standings: Standings)
     found = []
     for group in groups:
         labels, moves = label_rows(group, tags, standings)
-        found.append(torch.from_numpy(np.stack([labels, moves], axis=2)).float())
+        still = np.zeros(labels.shape)
+        still[[name in _NEUTRAL for name in group.changes]] = 1.0
+        found.append(torch.from_numpy(np.stack([labels, moves, still], axis=2)).float())
     return found
 
 

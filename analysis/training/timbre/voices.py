@@ -14,7 +14,7 @@ from analysis.sound.voice.recording import read_mono
 
 SUFFIXES = frozenset(".aif .aiff .flac .m4a .mp3 .ogg .opus .wav".split())
 _VOCALS = "vocals"
-_OWN_COLUMNS = frozenset({"file", "singer", "split"})
+_OWN_COLUMNS = frozenset({"file", "singer", "split", "reference"})
 _SPLITS = ("train", "valid", "")
 
 
@@ -25,13 +25,15 @@ class UnusableVoices(ValueError):
 @dataclass(frozen=True)
 class Voice:
     """A recording of one singer. ``labels`` (0..1 by tag) are people's; empty where nobody
-    labelled it. ``accompaniment`` are the other stems of the same mix."""
+    labelled it. ``accompaniment`` are the other stems of the same mix. ``is_reference``: whether it
+    is one of the voices that others are compared with (a computer's is not)."""
 
     path: Path
     singer: str
     split: str = ""
     labels: dict[str, float] = field(default_factory=dict)
     accompaniment: tuple[Path, ...] = ()
+    is_reference: bool = True
 
     def read(
         self,
@@ -78,7 +80,8 @@ def voice_of(path: Path, **known: object) -> Voice:
 
 def from_table(table: Path) -> list[Voice]:
     """Voices of a CSV (UTF-8) with the column ``file`` (relative to the table), and perhaps
-    ``singer``, ``split`` (train or valid) and one column per tag with labels from 0 to 1.
+    ``singer``, ``split`` (train or valid), ``reference`` (yes or no: may others be compared with
+    it) and one column per tag with labels from 0 to 1.
 
     An empty cell is no label. Raises :class:`UnusableVoices` for what cannot be understood.
     """
@@ -103,6 +106,7 @@ def _row(table: Path, number: int, row: dict[str, str | None]) -> Voice:
     known: dict[str, object] = {"split": cells.get("split", "").lower()}
     if known["split"] not in _SPLITS:
         raise UnusableVoices(f"{table}, line {number}: split must be train or valid")
+    known["is_reference"] = cells.get("reference", "").lower() not in ("no", "0")
     if cells.get("singer"):
         known["singer"] = cells["singer"]
     labels = {}
