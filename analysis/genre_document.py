@@ -66,7 +66,7 @@ def stems_part(
     Raises ValueError, in words for people, if they are not of this mix.
     """
     found = stem_attention(ears, measured.mono_22k, stems)
-    part: dict[str, Any] = _rounded(asdict(found))
+    part: dict[str, Any] = rounded(asdict(found))
     return part
 
 
@@ -89,21 +89,21 @@ def _explanation(
         ),
         "regions": [asdict(region) for region in regions(one.heat)],
     }
-    rounded: dict[str, Any] = _rounded(part, latest_s=duration_s)
-    return rounded
+    short: dict[str, Any] = rounded(part, latest_s=duration_s)
+    return short
 
 
-def _rounded(value: Any, *, latest_s: float = float("inf"), key: str = "") -> Any:
+def rounded(value: Any, *, latest_s: float = float("inf"), key: str = "") -> Any:
     """Floats as short as they are exact: shares to 4 decimals, seconds to 2, hertz to 1.
 
     The last column of a picture reaches a little beyond the sound: times end at ``latest_s``.
     """
     if isinstance(value, dict):
         return {
-            name: _rounded(part, latest_s=latest_s, key=str(name)) for name, part in value.items()
+            name: rounded(part, latest_s=latest_s, key=str(name)) for name, part in value.items()
         }
     if isinstance(value, list):
-        return [_rounded(part, latest_s=latest_s, key=key) for part in value]
+        return [rounded(part, latest_s=latest_s, key=key) for part in value]
     if not isinstance(value, float):
         return value
     if key.endswith("_s"):

@@ -77,9 +77,9 @@ def report_context(
     artist = revision.artist
     is_older_mix = not can_be_rejudged(report.document)
     chosen = None if is_older_mix else mix_targets.chosen(artist, target, with_own=share is None)
-    document = _judged(
-        report.document, chosen, None if is_older_mix else stem_evidence_of(revision)
-    )
+    stems = stems_report(revision)
+    evidence = None if is_older_mix or stems is None else stem_evidence_of(stems)
+    document = _with_genre_by_stem(_judged(report.document, chosen, evidence), stems)
     if share is not None:
         document = _shared_part(document, share)
     files = {
@@ -176,15 +176,26 @@ def document_for(report: Report, revision: Revision, target: str) -> dict[str, A
     if not can_be_rejudged(report.document):
         return report.document
     chosen = mix_targets.chosen(revision.artist, target)
-    return _judged(report.document, chosen, stem_evidence_of(revision))
-
-
-def stem_evidence_of(revision: Revision) -> StemEvidence | None:
-    """What the newest separation of a revision tells about its mix; None without one."""
     stems = stems_report(revision)
-    if stems is None or "mix" not in stems.document:
-        return None
-    return StemEvidence.from_document(stems.document["mix"])
+    return _judged(report.document, chosen, None if stems is None else stem_evidence_of(stems))
+
+
+def stem_evidence_of(stems: Report) -> StemEvidence | None:
+    """What a separation tells about its mix; None if it was not measured."""
+    found = stems.document.get("mix")
+    return None if found is None else StemEvidence.from_document(found)
+
+
+def _with_genre_by_stem(document: dict[str, Any], stems: Report | None) -> dict[str, Any]:
+    """The document with what its stems are worth to the genre, where the same version of the ears
+    judged both, and the report has nothing of the kind itself."""
+    found = None if stems is None else stems.document.get("genre")
+    if not found or found["ears"] != document["models"].get("ears"):
+        return document
+    genre = document["genre"]
+    if genre.get("stems"):
+        return document
+    return {**document, "genre": {**genre, "stems": found}}
 
 
 def can_be_rejudged(document: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from analysis.neural.separation.segments import Segments
 from analysis.neural.separation.spectra import SAMPLE_RATE
 from analysis.sound.stem_evidence import StemEvidence, StemMeter
 from analysis.sound.stem_writer import StemWriter
+from analysis.stem_genre import genre_by_stem
 from analysis.stem_names import engine_label, in_order, stem_label
 
 CHUNK_SAMPLES = 10 * SAMPLE_RATE
@@ -56,6 +57,7 @@ def write_stems(
         "lowered_db": round(20.0 * math.log10(factor), 3) + 0.0,
         "stems": stems,
         "mix": asdict(_evidence(made)),
+        "genre": genre_by_stem(made),
     }
 
 

@@ -212,6 +212,22 @@ class TestReport:
         cells = [re.sub(r"<[^>]+>|\s+", " ", cell) for cell in re.findall(r"<td.*?</td>", text)]
         assert [" ".join(cell.split()) for cell in cells[:2]] == ["34 % −47", "83 % +2"]
 
+    def test_separated_stems_tell_what_each_is_worth_to_the_genre(self, artist, revision):
+        ears = Report.objects.get().document["models"]["ears"]
+        sentence = "Take the bass away and hiphop falls from 81 % to 34 %."
+        effect = {"name": "bass", "without": 0.34, "drop": 0.47, "alone": 0.5, "weight": 0.1}
+        one = {"label": "hiphop", "probability": 0.81, "sentence": sentence, "stems": [effect]}
+        stems = ReportFactory(
+            content_sha256=revision.content_sha256,
+            stage=Stage.SEPARATE,
+            document={"genre": {"ears": ears, "left_over_db": None, "genres": [one]}},
+        )
+        client, url = logged_in(artist), revision.track.get_absolute_url()
+        assert sentence in client.get(url).content.decode()
+        stems.document["genre"]["ears"] = "0.9.0"
+        stems.save()
+        assert sentence not in client.get(url).content.decode(), "other ears said so"
+
     def test_the_voice_is_judged_as_soon_as_there_are_stems(self, artist, revision, link):
         client = logged_in(artist)
         url = revision.track.get_absolute_url()
