@@ -29,7 +29,7 @@ run-workers: environment
 WORKERS ?= $(shell cores=$$(nproc); [ "$$cores" -lt 4 ] && echo "$$cores" || echo 4)
 
 test: dev-environment
-	@exec $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@exec $(PYTHON) -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 lint: dev-environment
 	@$(PYTHON) -m ruff check .

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-READ = re.compile(r'(?:(?:flag|number|words)\(|os\.environ(?:\.get\(|\[))\s*"([A-Z_0-9]+)"')
+READ = re.compile(r'(?:\b(?:flag|number|words)\(|os\.environ(?:\.get\(|\[))\s*"([A-Z_0-9]+)"')
 INTERNAL = {
     "DJANGO_SETTINGS_MODULE",
     "EMBEDDED_DATABASE_URL",
     "PYTHONWARNINGS",
+    "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
 }
 

@@ -28,13 +28,13 @@ class _Cursor:
         self._content = content
         self.position = 0
 
-    def number(self, kind: str) -> int:
+    def unsigned(self, kind: str) -> int:
         size = struct.calcsize(f"<{kind}")
         value: int = struct.unpack(f"<{kind}", self.take(size))[0]
         return value
 
     def text(self) -> str:
-        return bytes(self.take(self.number("H"))).rstrip(b"\0").decode("ascii")
+        return bytes(self.take(self.unsigned("H"))).rstrip(b"\0").decode("ascii")
 
     def take(self, size: int) -> bytes:
         end = self.position + size
@@ -55,17 +55,17 @@ def read_variables(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     """
     try:
         cursor = _Cursor(np.memmap(path, dtype=np.uint8, mode="r"))
-        cursor.number("I")
+        cursor.unsigned("I")
         spec = cursor.text()
         if spec != "WhisperSpec":
             raise ValueError(f"it holds a {spec}")
-        cursor.number("I")
+        cursor.unsigned("I")
         variables = {}
-        for _ in range(cursor.number("I")):
+        for _ in range(cursor.unsigned("I")):
             name = cursor.text()
-            shape = [cursor.number("I") for _ in range(cursor.number("B"))]
-            kind = _TYPES[cursor.number("B")]
-            values = np.frombuffer(cursor.take(cursor.number("I")), kind)
+            shape = [cursor.unsigned("I") for _ in range(cursor.unsigned("B"))]
+            kind = _TYPES[cursor.unsigned("B")]
+            values = np.frombuffer(cursor.take(cursor.unsigned("I")), kind)
             variables[name] = values.reshape(shape)
     except (ValueError, KeyError, struct.error, UnicodeDecodeError) as error:
         raise WeightsUnavailable(
