@@ -68,17 +68,22 @@ def test_three_processes_end_where_one_does(tmp_path):
         "from tests.analysis.training.test_distributed import regress\n"
         "regress(pathlib.Path(sys.argv[1]))\n"
     )
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node=3", str(script), str(tmp_path / "three")),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    for _ in range(3):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+                *("--nproc-per-node=3", str(script), str(tmp_path / "three")),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # On a machine with no core to spare a thread of gloo's is now and then still alive when
+        # its process leaves, which aborts it. That is not what this test is about.
+        if "terminate called without an active exception" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr[-3000:]
     alone = torch.load(tmp_path / "one" / "0-of-1.pt")
     for rank in range(3):
