@@ -45,7 +45,7 @@ from analysis.sound.refusals import UndecodableAudio, clock
 from analysis.views import chosen_revision
 from catalog import selectors as catalog_selectors
 from catalog.models import Revision, User
-from sonicsite.limits import TokenBuckets
+from sonicsite.limits import TokenBuckets, asked_too_often
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -241,7 +241,7 @@ def _take_turn(request: HttpRequest) -> None:
     """Raises NoSlot to an account that has saved too much lately."""
     wait_s = _EXPORTS.wait_s(_account(request))
     if wait_s > 0.0:
-        raise NoSlot(f"That was a lot at once. Try again in {math.ceil(wait_s)} s.", retry_s=wait_s)
+        raise NoSlot(asked_too_often(wait_s), retry_s=wait_s)
 
 
 def _download(response: R, revision: Revision, ending: str) -> R:

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from analysis import jobs, separation_services, services, stem_files
 from analysis.heart import Heart
+from analysis.job_reports import finish_with_report, has_report
 from analysis.lyrics_document import TimedLine, judge_lines
 from analysis.lyrics_keeping import save_version
 from analysis.lyrics_models import LyricsOrigin, LyricsVersion
@@ -134,12 +135,7 @@ def _transcribe(job: Job, heart: Heart) -> None:
         request_lyrics(revision, language=language)
         job.delete()
         return
-    key = {
-        "content_sha256": revision.content_sha256,
-        "stage": job.stage,
-        "model_version": job.model_version,
-    }
-    if not job.afresh and Report.objects.filter(**key).exists():
+    if not job.afresh and has_report(job):
         services.with_database(lambda: jobs.finish(job))
         return
     stems = stem_files.stems_report(revision)
@@ -149,7 +145,10 @@ def _transcribe(job: Job, heart: Heart) -> None:
     # Imported here because it loads the networks' libraries, which the web process never needs.
     from analysis.neural.lyrics.transcribe import transcribe
 
-    with stem_files.stem_path(revision, VOCALS) as voice, services.local_copy(revision) as mix:
+    with (
+        stem_files.stem_path(revision, VOCALS, report=stems) as voice,
+        services.local_copy(revision) as mix,
+    ):
         found = transcribe(
             voice,
             mix=mix,
@@ -158,7 +157,7 @@ def _transcribe(job: Job, heart: Heart) -> None:
         )
     heart.check()
     document = {**found.to_document(), "stems": _stems_used(stems)}
-    services.with_database(lambda: _store(job, key, document))
+    services.with_database(lambda: finish_with_report(job, document))
 
 
 def _align(job: Job, heart: Heart) -> None:
@@ -167,14 +166,18 @@ def _align(job: Job, heart: Heart) -> None:
         try_again(job)
         job.delete()
         return
-    if stem_files.stems_report(revision) is None:
+    stems = stem_files.stems_report(revision)
+    if stems is None:
         separation_services.await_stems(job)
         return
     language = str(job.options.get("language", ""))
     from analysis.neural.lyrics.align import align
 
     own = job.options["lines"]
-    with stem_files.stem_path(revision, VOCALS) as voice, services.local_copy(revision) as mix:
+    with (
+        stem_files.stem_path(revision, VOCALS, report=stems) as voice,
+        services.local_copy(revision) as mix,
+    ):
         try:
             found = align(
                 voice,
@@ -199,18 +202,6 @@ def _align(job: Job, heart: Heart) -> None:
 
 def _stems_used(stems: Report) -> dict[str, Any]:
     return {name: stems.document.get(name) for name in ("engine", "engine_label", "is_starter")}
-
-
-def _store(job: Job, key: dict[str, str], document: dict[str, Any]) -> None:
-    """The job's end and the report in one transaction. The artist's own lyrics are left alone."""
-    with transaction.atomic():
-        jobs.finish(job)
-        Report.objects.update_or_create(
-            content_sha256=key["content_sha256"],
-            stage=key["stage"],
-            model_version=key["model_version"],
-            defaults={"document": document},
-        )
 
 
 def _store_aligned(

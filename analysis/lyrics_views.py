@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import uuid
 from typing import Any, cast
 
@@ -29,7 +28,7 @@ from analysis.lyrics_selectors import (
 )
 from analysis.models import JobState
 from catalog.models import Revision, Track, User
-from sonicsite.limits import TokenBuckets
+from sonicsite.limits import TokenBuckets, asked_too_often
 
 MOST_POSTED_BYTES = 3 * 1024 * 1024
 """Of one save: 64 KB of text with the times of each word take about half of it."""
@@ -70,7 +69,7 @@ def listen(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "Choose a language from the list.")
     elif (wait_s := _LISTENINGS.wait_s(str(request.user.pk))) > 0.0:
-        messages.error(request, _too_much(wait_s))
+        messages.error(request, asked_too_often(wait_s))
     else:
         lyrics_services.request_lyrics(
             revision, language=form.cleaned_data["language"], afresh="afresh" in request.POST
@@ -87,7 +86,7 @@ def again(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     if job is None:
         raise Http404
     if (wait_s := _LISTENINGS.wait_s(str(request.user.pk))) > 0.0:
-        messages.error(request, _too_much(wait_s))
+        messages.error(request, asked_too_often(wait_s))
     elif job.state in (JobState.FAILED, JobState.CANCELLED):
         lyrics_services.try_again(job)
     return redirect(_address(track, revision))
@@ -114,7 +113,7 @@ def save(request: HttpRequest, track_id: uuid.UUID) -> JsonResponse:
     """
     _, revision, _ = asked_for(request, track_id)
     if (wait_s := _SAVES.wait_s(str(request.user.pk))) > 0.0:
-        return _wrong(_too_much(wait_s), status=429)
+        return _wrong(asked_too_often(wait_s), status=429)
     if len(request.body) > MOST_POSTED_BYTES:
         return _wrong("This is more text than a song has.", status=413)
     try:
@@ -149,7 +148,7 @@ def import_text(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     track, revision, revisions = asked_for(request, track_id)
     form = ImportForm(request.POST, request.FILES)
     if (wait_s := _LISTENINGS.wait_s(str(request.user.pk))) > 0.0:
-        messages.error(request, _too_much(wait_s))
+        messages.error(request, asked_too_often(wait_s))
         return redirect(_address(track, revision))
     if form.is_valid():
         try:
@@ -189,7 +188,7 @@ def carry_over(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     if version is None:
         raise Http404
     if (wait_s := _LISTENINGS.wait_s(str(request.user.pk))) > 0.0:
-        messages.error(request, _too_much(wait_s))
+        messages.error(request, asked_too_often(wait_s))
     else:
         lyrics_services.request_alignment(
             revision,
@@ -283,10 +282,6 @@ def _address(track: Track, revision: Revision) -> str:
 
 def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
-
-
-def _too_much(wait_s: float) -> str:
-    return f"That was a lot at once. Try again in {math.ceil(wait_s)} s."
 
 
 def _conflict(conflict: lyrics_keeping.LyricsConflict) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from analysis import jobs, services
 from analysis.heart import Heart
-from analysis.models import Job, JobState, Report, Stage
+from analysis.job_reports import finish_with_report, has_report
+from analysis.models import Job, JobState, Stage
 from analysis.versions import release_version
 from catalog.models import Revision
 
@@ -45,12 +45,7 @@ def check_release(job: Job, heart: Heart) -> None:
         request_release_check(revision)
         job.delete()
         return
-    key: dict[str, Any] = {
-        "content_sha256": revision.content_sha256,
-        "stage": job.stage,
-        "model_version": job.model_version,
-    }
-    if not job.afresh and Report.objects.filter(**key).exists():
+    if not job.afresh and has_report(job):
         services.with_database(lambda: jobs.finish(job))
         return
     # Imported here because the web process never encodes.
@@ -62,14 +57,7 @@ def check_release(job: Job, heart: Heart) -> None:
         )
     heart.check()
     document = {**asdict(found), "versions": library_versions()}
-    services.with_database(lambda: _store(job, key, document))
-
-
-def _store(job: Job, key: dict[str, Any], document: dict[str, Any]) -> None:
-    """The job's end and the report in one transaction."""
-    with transaction.atomic():
-        jobs.finish(job)
-        Report.objects.update_or_create(**key, defaults={"document": document})
+    services.with_database(lambda: finish_with_report(job, document))
 
 
 def connect() -> None:

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from analysis import jobs, separation_services, services, work_folders
 from analysis.heart import Heart
+from analysis.job_reports import has_report, report_key
 from analysis.models import Job, Report, Stage
 from analysis.neural.separation import engines
 from analysis.neural.separation.engine import Engine, EngineUnavailable
@@ -50,7 +51,7 @@ def separate_revision(job: Job, heart: Heart) -> None:
             separation_services.request_separation([job.revision_id], engine=name, then=then)
             job.delete()
             return
-        if not job.afresh and separation_services.has_report(job):
+        if not job.afresh and has_report(job):
             services.with_database(lambda: separation_services.finish(job))
         else:
             _separate(job, heart, name)
@@ -146,7 +147,7 @@ def _store(job: Job, document: dict[str, Any]) -> None:
     """The report, the job's end and what comes next in one transaction."""
     with transaction.atomic():
         Report.objects.update_or_create(
-            **separation_services.report_key(job),
+            **report_key(job),
             defaults={"document": document, "created_at": timezone.now()},
         )
         separation_services.finish(job)

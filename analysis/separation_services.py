@@ -18,7 +18,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from analysis import jobs, services
-from analysis.models import Job, JobState, Report, Stage
+from analysis.job_reports import has_report
+from analysis.models import Job, JobState, Stage
 from analysis.neural.separation import engines
 from analysis.neural.separation.engine import EngineUnavailable
 from analysis.stem_files import stems_report
@@ -106,20 +107,6 @@ def _ask(job: Job, then: list[str], *, again: bool, afresh: bool) -> None:
 def engine_of(job: Job) -> str:
     """The engine that a separation was asked of."""
     return str(job.options.get("engine", ""))
-
-
-def has_report(job: Job) -> bool:
-    """Whether the stems of a job's content and version are there."""
-    return Report.objects.filter(**report_key(job)).exists()
-
-
-def report_key(job: Job) -> dict[str, Any]:
-    """What the report of a job is found by."""
-    return {
-        "content_sha256": job.revision.content_sha256,
-        "stage": job.stage,
-        "model_version": job.model_version,
-    }
 
 
 def _follow_up(revision_id: uuid.UUID, stages: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from analysis import jobs
 from analysis.heart import Heart
+from analysis.job_reports import has_report, report_key
 from analysis.models import Embedding, Job, JobState, Report, Stage
 from analysis.neural.weights import WeightsUnavailable
 from analysis.selectors import key_name
@@ -231,17 +232,12 @@ HOUSEKEEPING: list[Callable[[], object]] = []
 
 def _listen(job: Job, heart: Heart) -> None:
     revision = job.revision
-    key = {
-        "content_sha256": revision.content_sha256,
-        "stage": job.stage,
-        "model_version": job.model_version,
-    }
     if job.model_version != listen_version():
         # Queued for weights that no longer serve: the result would carry a wrong name.
         request_listening([revision.pk])
         job.delete()
         return
-    if not job.afresh and Report.objects.filter(**key).exists():
+    if not job.afresh and has_report(job):
         with_database(lambda: _finish_listening(job))
         return
     # Imported here because it loads the networks' libraries, which the web process never needs.
@@ -256,21 +252,19 @@ def _listen(job: Job, heart: Heart) -> None:
     waveform = json.dumps(found.waveform, separators=(",", ":")).encode()
     default_storage.save(derived_name(job, "waveform.json"), ContentFile(waveform))
     heart.check()
-    with_database(lambda: _store_listening(job, key, found))
+    with_database(lambda: _store_listening(job, report_key(job), found))
 
 
 WORK[Stage.LISTEN] = _listen
 
 
-def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
+def _store_listening(job: Job, key: dict[str, Any], found: Listening) -> None:
     """All of it or nothing: the job's end, the report and the embedding in one transaction."""
     document = found.document
     with transaction.atomic():
         _finish_listening(job)
         report, _ = Report.objects.update_or_create(
-            content_sha256=key["content_sha256"],
-            stage=key["stage"],
-            model_version=key["model_version"],
+            **key,
             defaults={
                 "document": document,
                 # What was derived from the report before, like mix targets, sees that it is old.
@@ -287,8 +281,8 @@ def _store_listening(job: Job, key: dict[str, str], found: Listening) -> None:
         Embedding.objects.update_or_create(
             report=report,
             defaults={
-                "content_sha256": key["content_sha256"],
-                "model_version": key["model_version"],
+                "content_sha256": report.content_sha256,
+                "model_version": report.model_version,
                 "vector": document["embedding"],
             },
         )

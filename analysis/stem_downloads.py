@@ -16,7 +16,7 @@ from analysis.render_slots import NoSlot
 from analysis.sound.refusals import clock
 from catalog import selectors as catalog_selectors
 from catalog.models import Revision, User
-from sonicsite.limits import TokenBuckets
+from sonicsite.limits import TokenBuckets, asked_too_often
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -81,7 +81,7 @@ def take_turn(request: HttpRequest) -> None:
     """Raises NoSlot to an account that has saved too much lately."""
     wait_s = _DOWNLOADS.wait_s(account(request))
     if wait_s > 0.0:
-        raise NoSlot(f"That was a lot at once. Try again in {math.ceil(wait_s)} s.", retry_s=wait_s)
+        raise NoSlot(asked_too_often(wait_s), retry_s=wait_s)
 
 
 def judge_length(report: Report, *, is_lossy: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files.storage import default_storage
+from django.db.models import QuerySet
 
 from analysis import services
 from analysis.models import Report, Stage
@@ -22,11 +23,13 @@ class NoStems(LookupError):
 
 def stems_reports(revision: Revision) -> list[Report]:
     """Every separation of a revision's content, the newest first; one for each engine."""
-    return list(
-        Report.objects.filter(
-            content_sha256=revision.content_sha256, stage=Stage.SEPARATE
-        ).order_by("-created_at")
-    )
+    return list(_newest_first(revision))
+
+
+def _newest_first(revision: Revision) -> QuerySet[Report]:
+    return Report.objects.filter(
+        content_sha256=revision.content_sha256, stage=Stage.SEPARATE
+    ).order_by("-created_at")
 
 
 def stems_report(revision: Revision, engine: str = "") -> Report | None:
@@ -34,10 +37,8 @@ def stems_report(revision: Revision, engine: str = "") -> Report | None:
 
     Its document is described in ``docs/separation.md``.
     """
-    for report in stems_reports(revision):
-        if not engine or report.document["engine"] == engine:
-            return report
-    return None
+    reports = _newest_first(revision)
+    return (reports.filter(document__engine=engine) if engine else reports).first()
 
 
 def stem_entry(report: Report, stem: str) -> dict[str, Any]:

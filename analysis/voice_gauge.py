@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.charts import signed
+
 LOWEST_LU = -15.0
 HIGHEST_LU = 9.0
 _TICKS_LU = (-12, -6, 0, 6)
@@ -38,9 +40,7 @@ def voice_gauge(vocals: Mapping[str, Any] | None) -> VoiceGauge | None:
         low=low,
         width=None if low is None or high is None else high - low,
         median=median,
-        ticks=[
-            (f"{tick:+d}".replace("-", "−") if tick else "0", _percent(tick)) for tick in _TICKS_LU
-        ],
+        ticks=[(signed(tick), _percent(tick)) for tick in _TICKS_LU],
     )
 
 

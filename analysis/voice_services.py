@@ -14,6 +14,7 @@ from django.db import transaction
 
 from analysis import jobs, separation_services, services
 from analysis.heart import Heart
+from analysis.job_reports import finish_with_report, has_report
 from analysis.models import Job, JobState, Report, Stage
 from analysis.neural.weights import WeightsUnavailable
 from analysis.stem_files import stem_path, stems_report
@@ -91,12 +92,7 @@ def analyze_voice(job: Job, heart: Heart) -> None:
         request_voice([revision.pk])
         job.delete()
         return
-    key: dict[str, Any] = {
-        "content_sha256": revision.content_sha256,
-        "stage": job.stage,
-        "model_version": job.model_version,
-    }
-    if not job.afresh and Report.objects.filter(**key).exists():
+    if not job.afresh and has_report(job):
         services.with_database(lambda: jobs.finish(job))
         return
     stems = stems_report(revision)
@@ -115,7 +111,7 @@ def analyze_voice(job: Job, heart: Heart) -> None:
     )
     heart.check()
     document = {**found.to_document(), "stems": _stems_used(stems)}
-    services.with_database(lambda: _store(job, key, document))
+    services.with_database(lambda: finish_with_report(job, document))
 
 
 def _voice_and_rest(revision: Revision, stems: Report) -> tuple[Mono, Mono, int]:
@@ -147,13 +143,6 @@ def _stems_used(stems: Report) -> dict[str, Any]:
         name: stems.document.get(name)
         for name in ("engine", "engine_label", "is_starter", "identity", "duration_s")
     }
-
-
-def _store(job: Job, key: dict[str, Any], document: dict[str, Any]) -> None:
-    """The job's end and the report in one transaction."""
-    with transaction.atomic():
-        jobs.finish(job)
-        Report.objects.update_or_create(**key, defaults={"document": document})
 
 
 def connect() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from typing import cast
 
@@ -18,7 +17,7 @@ from analysis.models import Stage
 from analysis.views import chosen_revision
 from catalog import selectors as catalog_selectors
 from catalog.models import Revision, Track, User
-from sonicsite.limits import TokenBuckets
+from sonicsite.limits import TokenBuckets, asked_too_often
 
 # Per account and web process: each may bring a separation with it.
 _LISTENINGS = TokenBuckets(rate=0.05, burst=20)
@@ -60,7 +59,7 @@ def listen(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     revision, _ = chosen_revision(track, request)
     wait_s = _LISTENINGS.wait_s(str(request.user.pk))
     if wait_s > 0.0:
-        messages.error(request, f"That was a lot at once. Try again in {math.ceil(wait_s)} s.")
+        messages.error(request, asked_too_often(wait_s))
         return _back(track, revision)
     try:
         voice_services.request_voice([revision.pk], afresh="afresh" in request.POST)

@@ -42,6 +42,11 @@ class TokenBuckets:
         return 0.0 if allowed else (1.0 - tokens) / self.rate
 
 
+def asked_too_often(wait_s: float) -> str:
+    """What somebody is told who has no token for the next ``wait_s`` seconds."""
+    return f"That was a lot at once. Try again in {math.ceil(wait_s)} s."
+
+
 def client_address(request: HttpRequest) -> str:
     """The client's address: the one that our own proxies saw, never one it wrote itself."""
     proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT

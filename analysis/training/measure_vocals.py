@@ -5,24 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from analysis.mixing.targets import ANY_GENRE
 from analysis.neural.separation import engines
 from analysis.neural.separation.engine import Engine
 from analysis.neural.separation.separate import separate
-from analysis.sound.vocal_balance import balance_of_powers, k_weighted_power
+from analysis.neural.separation.spectra import SAMPLE_RATE
+from analysis.sound.stem_evidence import VOICE
+from analysis.sound.vocal_balance import VocalBalance, vocal_balance
 from analysis.training.labelled_files import SUFFIXES, LabelledFile, UnusableCorpus
 from analysis.training.sound_corpus import labelled_files
 
 log = logging.getLogger(__name__)
+
+Mono = npt.NDArray[np.float32]
 
 ENGINE = "starter"
 """One engine for all tracks: the one that every installation has."""
@@ -113,17 +117,28 @@ def _balances(
 
 
 def _balance(path: Path, engine: Engine) -> float | None:
-    folder = Path(tempfile.mkdtemp(prefix="svp-voices-"))
-    try:
-        files = separate(path, folder, engine=engine, file_format="wav").files
-        sounds = {}
-        for name, stem in files.items():
-            sound, rate = soundfile.read(stem, dtype="float32", always_2d=True)
-            sounds[name] = sound.mean(axis=1)
-    finally:
-        shutil.rmtree(folder)
-    rest = sum(sound for name, sound in sounds.items() if name != "vocals")
-    found = balance_of_powers(
-        k_weighted_power(sounds["vocals"], rate), k_weighted_power(np.asarray(rest), rate)
-    )
+    found = balance_of_stems(mono_stems(path, engine))
     return None if found is None else found.ratio_lu
+
+
+def mono_stems(source: Path | Mono, engine: Engine) -> dict[str, Mono]:
+    """Stems (n,) at 44.1 kHz by name, of a file or of a mono mix (n,) at that rate."""
+    with tempfile.TemporaryDirectory(prefix="svp-voices-") as folder:
+        done = separate(
+            source if isinstance(source, Path) else iter([source[None]]),
+            Path(folder),
+            engine=engine,
+            sample_rate=SAMPLE_RATE,
+            title="voice",
+            file_format="wav",
+        )
+        return {
+            name: soundfile.read(file, dtype="float32", always_2d=True)[0].mean(axis=1)
+            for name, file in done.files.items()
+        }
+
+
+def balance_of_stems(stems: Mapping[str, Mono]) -> VocalBalance | None:
+    """Balance of the voice against the sum of all others, from :func:`mono_stems`."""
+    rest = sum(sound for name, sound in stems.items() if name != VOICE)
+    return vocal_balance(stems[VOICE], np.asarray(rest), SAMPLE_RATE)

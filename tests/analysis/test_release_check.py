@@ -185,13 +185,13 @@ class TestJob:
     ):
         revision = revision_with(squashed, artist)
         release_services.request_release_check(revision)
-        original = release_services._store
+        original = release_services.finish_with_report
 
-        def taken_away(job, key, document):
+        def taken_away(job, document):
             Job.objects.filter(pk=job.pk).update(ticket=uuid.uuid4())
-            original(job, key, document)
+            original(job, document)
 
-        monkeypatch.setattr(release_services, "_store", taken_away)
+        monkeypatch.setattr(release_services, "finish_with_report", taken_away)
         assert run_release(revision).state == JobState.RUNNING
         assert not Report.objects.exists()
 
