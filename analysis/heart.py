@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
-from analysis import jobs
+from analysis import background, jobs
+from analysis.background import BackgroundWork
 from analysis.models import Job
 
 log = logging.getLogger(__name__)
@@ -23,17 +27,30 @@ class Heart:
     :class:`analysis.jobs.Superseded`.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(
+        self,
+        job: Job | BackgroundWork,
+        *,
+        beat: Callable[..., bool] = jobs.beat,
+        lost: type[Exception] = jobs.Superseded,
+    ) -> None:
         if job.ticket is None:
             raise ValueError("only a claimed job has a heart")
         self._job_id = job.pk
-        self._ticket = job.ticket
+        self._ticket: uuid.UUID = job.ticket
+        self._write = beat
+        self._lost_error = lost
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._lost = False
         self._percent = 0
         self._message = "Starting"
         self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
+
+    @classmethod
+    def of_background(cls, work: BackgroundWork) -> Heart:
+        """The heart of long work that belongs to no track; it raises background.Lost."""
+        return cls(work, beat=partial(background.beat, type(work)), lost=background.Lost)
 
     def progress(self, fraction: float, message: str) -> None:
         """Report progress: fraction 0..1 and a short message."""
@@ -44,15 +61,15 @@ class Heart:
             self._wake.set()
 
     def check(self) -> None:
-        """Raise Superseded if the job was given to somebody else or is gone."""
+        """Raise Superseded (or Lost) if the job was given to somebody else or is gone."""
         if self._lost:
-            raise jobs.Superseded(str(self._job_id))
+            raise self._lost_error(str(self._job_id))
 
     def _beat(self) -> None:
         try:
             while not self._stop.is_set():
                 try:
-                    self._lost = not jobs.beat(
+                    self._lost = not self._write(
                         self._job_id, self._ticket, percent=self._percent, message=self._message
                     )
                 except (DatabaseError, InterfaceError) as error:

@@ -20,6 +20,7 @@ from django.db.models import Avg, Count, F, Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from analysis import background
 from analysis.models import Job, JobState, Stage
 
 log = logging.getLogger(__name__)
@@ -280,7 +281,7 @@ def tick() -> Tick:
     settle_waiting()
     if cache.add(_HOUSEKEEPING_KEY, True, HOUSEKEEPING_EVERY_SECONDS):
         async_task("analysis.tasks.housekeeping", cluster="listen", save=False)
-    dispatched = sum(dispatch(stage) for stage in Stage.values)
+    dispatched = sum(dispatch(stage) for stage in Stage.values) + background.tick()
     return Tick(requeued=requeued, dispatched=dispatched)
 
 
@@ -289,6 +290,8 @@ def stalled(queue: str) -> bool:
     stages = [stage for stage, name in QUEUE_OF_STAGE.items() if name == queue]
     jobs = Job.objects.filter(stage__in=stages)
     if jobs.filter(state=JobState.RUNNING).exists():
+        return False
+    if queue == background.QUEUE and background.is_busy():
         return False
     waiting_since = timezone.now() - timedelta(seconds=20)
     return jobs.filter(

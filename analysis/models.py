@@ -242,5 +242,25 @@ class MixTargetTrack(models.Model):
         return f"{self.track} × {self.weight:g} in {self.target}"
 
 
-from analysis.lyrics_models import LyricsVersion  # noqa: E402, F401  found through this module
-from analysis.mix_models import StemMix  # noqa: E402, F401  a model is found through this module
+# A model is found through this module.
+from analysis.labels.models import (  # noqa: E402, F401
+    Adjudication,
+    Ballot,
+    LabelImport,
+    LabelSettings,
+    PoolRun,
+    TagExample,
+    TimbreTag,
+    VocalTake,
+    VoiceClip,
+    Vote,
+)
+from analysis.lyrics_models import LyricsVersion  # noqa: E402, F401
+from analysis.mix_models import StemMix  # noqa: E402, F401
+from analysis.registry.models import (  # noqa: E402, F401
+    LabelSnapshot,
+    ModelComparison,
+    ModelVersion,
+    ServingChange,
+    TrainingRun,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from analysis import services
+from analysis import background, services
 
 
 def housekeeping() -> None:
@@ -15,3 +15,8 @@ def housekeeping() -> None:
 def run_job(job_id: str, ticket: str) -> None:
     """Do one job, if its ticket is still good."""
     services.run(uuid.UUID(job_id), uuid.UUID(ticket))
+
+
+def run_background(label: str, work_id: str, ticket: str) -> None:
+    """Do one piece of long work, if its ticket is still good."""
+    background.run(label, uuid.UUID(work_id), uuid.UUID(ticket))

@@ -12,6 +12,10 @@ from analysis import (
     views,
     voice_urls,
 )
+from analysis.discovery import urls as discovery_urls
+from analysis.labels import agreement_urls, labelling_urls, pool_urls
+from analysis.registry import training_urls
+from analysis.registry import urls as registry_urls
 
 urlpatterns = [
     path("tracks/<uuid:track_id>/", views.track, name="track"),
@@ -45,6 +49,12 @@ urlpatterns = [
     *lyrics_urls.urlpatterns,
     *voice_urls.urlpatterns,
     *stem_urls.urlpatterns,
+    *pool_urls.urlpatterns,
+    *labelling_urls.urlpatterns,
+    *agreement_urls.urlpatterns,
+    *training_urls.urlpatterns,
+    *registry_urls.urlpatterns,
+    *discovery_urls.urlpatterns,
     path("targets/", target_views.targets, name="mix_targets"),
     path("targets/new/catalogue/", target_views.new_of_catalogue, name="mix_target_of_catalogue"),
     path("targets/new/tracks/", target_views.new_of_tracks, name="mix_target_of_tracks"),

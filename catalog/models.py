@@ -82,6 +82,13 @@ class Artist(models.Model):
     auto_lyrics = models.BooleanField(
         "write down the lyrics of new tracks by itself", default=False
     )
+    may_train = models.BooleanField(
+        "my recordings may be used for training",
+        default=False,
+        help_text="Short clips of your vocals are heard and labelled by our staff, and models learn "
+        "from them. You can take this back at any time: clips and labels go, and the next model is "
+        "trained without them.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -133,6 +140,11 @@ class Track(models.Model):
         default=False,
         help_text="Other artists can find this track among similar songs and listen to it. "
         "Its report stays yours.",
+    )
+    may_train = models.BooleanField(
+        "may be used for training",
+        default=False,
+        help_text="Counts only while you allow it for your recordings as a whole, on your profile.",
     )
     is_reference = models.BooleanField(
         "a reference by somebody else",

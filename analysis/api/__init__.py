@@ -1,0 +1,1 @@
+"""The partners' REST interface, /api/v1/."""

@@ -1,0 +1,1 @@
+"""Finding music by its sound: search, reasons, the map, playlists."""

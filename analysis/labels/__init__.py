@@ -1,0 +1,1 @@
+"""Labelling the timbre of voices: consent, clips, votes, consensus, import and export."""

@@ -1,0 +1,1 @@
+"""Versions of the trained models: training, comparing, promoting, going back."""
