@@ -4,7 +4,7 @@ PYTHON3 := $(shell command -v python3.11 || command -v python3.12 || command -v 
 BOOTSTRAP := "$(or $(PYTHON3),python3)" sonicsite/bootstrap.py
 PYTHON := .venv/bin/python
 
-.PHONY: help run run-workers test lint bench environment dev-environment clean
+.PHONY: help run run-workers test lint bench fuzz-api bench-search bench-uploads environment dev-environment clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make run-workers  start workers only, beside others on the same DATABASE_URL"
 	@echo "make test         run all tests        make lint   check style, types, imports"
 	@echo "make bench        time the analysis    make clean  remove caches (not your data)"
+	@echo "make bench-search measure the search for similar tracks; ARGS='--rows 1000000 --folder DIR'"
 
 environment:
 	@$(BOOTSTRAP)
@@ -39,6 +40,17 @@ lint: dev-environment
 
 bench: environment
 	@exec $(PYTHON) manage.py bench $(ARGS)
+
+bench-search: environment
+	@exec $(PYTHON) manage.py bench_search $(ARGS)
+
+# Many tracks through the API, with connections cut and servers killed; ARGS=300 for fewer.
+bench-uploads: dev-environment
+	@exec $(PYTHON) -m tests.many_uploads $(ARGS)
+
+# Many made-up calls to every address of the partners' interface: docs/api.md.
+fuzz-api: dev-environment
+	@API_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) exec $(PYTHON) -m pytest tests/analysis/api/test_schema.py --timeout=7200 $(ARGS)
 
 clean:
 	@rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build

@@ -13,6 +13,7 @@ WITHOUT_DATABASE = frozenset(
     {
         "analyze",
         "bench",
+        "bench_search",
         "check",
         "collectstatic",
         "compilemessages",

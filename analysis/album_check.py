@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.mixing.album import TrackSound, check_album
 from analysis.models import Report, Stage
+from analysis.selectors import shown_reports
 from catalog.models import Album, Revision
 from catalog.registry import AlbumSection, register_album_section
 from catalog.selectors import current_revision_ids
@@ -41,7 +42,7 @@ def album_context(album: Album) -> dict[str, Any]:
 def _newest_documents(contents: list[str]) -> dict[str, dict[str, Any]]:
     """The parts of the newest listening reports that the comparison needs, by content."""
     rows = (
-        Report.objects.filter(content_sha256__in=contents, stage=Stage.LISTEN)
+        shown_reports(Report.objects.filter(content_sha256__in=contents), Stage.LISTEN)
         .order_by("created_at")
         .values("content_sha256", "document__loudness", "document__mix__bands")
     )

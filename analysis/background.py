@@ -14,7 +14,7 @@ import traceback
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -42,6 +42,8 @@ class WorkState(models.TextChoices):
 
 class BackgroundWork(models.Model):
     """State, progress and signs of life of one piece of long work."""
+
+    queue: ClassVar[str] = QUEUE
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=16, choices=WorkState, default=WorkState.QUEUED)
@@ -131,7 +133,7 @@ def dispatch(model: type[BackgroundWork]) -> int:
             model._meta.label,
             str(waiting.pk),
             str(ticket),
-            cluster=QUEUE,
+            cluster=model.queue,
             save=False,
         )
     return 1

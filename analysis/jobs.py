@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Avg, Count, F, Q, QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -45,6 +46,10 @@ MAX_LOSSES = 6
 _HANDED_OUT_LOST_AFTER = timedelta(seconds=120)
 HOUSEKEEPING_EVERY_SECONDS = 600
 _HOUSEKEEPING_KEY = "analysis.housekeeping"
+
+job_over = Signal()
+"""Jobs are done, or failed for good: ``sender=Job, job_ids=list[UUID], state=JobState``. Sent
+inside the transaction that writes it, so that what a receiver stores is there with it or not."""
 
 _FAIR_ORDER = """
     SELECT id FROM (
@@ -157,6 +162,7 @@ def finish(job: Job) -> None:
     )
     if not done:
         raise Superseded(str(job.pk))
+    job_over.send(Job, job_ids=[job.pk], state=JobState.DONE)
 
 
 class Superseded(Exception):
@@ -177,7 +183,10 @@ def fail(job: Job, *, code: str, reason: str, detail: str = "", final: bool = Fa
         }
     else:
         common |= {"state": JobState.QUEUED, "message": "Trying again", "queued_at": timezone.now()}
-    Job.objects.filter(pk=job.pk, ticket=job.ticket, state=JobState.RUNNING).update(**common)
+    with transaction.atomic():
+        ours = Job.objects.filter(pk=job.pk, ticket=job.ticket, state=JobState.RUNNING)
+        if ours.update(**common) and give_up:
+            job_over.send(Job, job_ids=[job.pk], state=JobState.FAILED)
 
 
 def requeue_lost() -> int:
@@ -187,17 +196,21 @@ def requeue_lost() -> int:
         state=JobState.RUNNING,
         heartbeat_at__lt=now - timedelta(seconds=settings.JOB_LOST_AFTER_SECONDS),
     )
-    hopeless = lost.filter(losses__gte=MAX_LOSSES - 1).update(
-        state=JobState.FAILED,
-        ticket=None,
-        message="",
-        finished_at=now,
-        reason_code="worker_lost",
-        reason="Working on this file stopped the machine several times, so we gave up on it. "
-        "Export it again in another format, or tell us.",
-    )
-    if hopeless:
-        log.error("%d jobs lost their worker %d times and failed", hopeless, MAX_LOSSES)
+    with transaction.atomic():
+        hopeless = lost.filter(losses__gte=MAX_LOSSES - 1).select_for_update(skip_locked=True)
+        given_up = list(hopeless.values_list("pk", flat=True))
+        Job.objects.filter(pk__in=given_up).update(
+            state=JobState.FAILED,
+            ticket=None,
+            message="",
+            finished_at=now,
+            reason_code="worker_lost",
+            reason="Working on this file stopped the machine several times, so we gave up on it. "
+            "Export it again in another format, or tell us.",
+        )
+        if given_up:
+            log.error("%d jobs lost their worker %d times and failed", len(given_up), MAX_LOSSES)
+            job_over.send(Job, job_ids=given_up, state=JobState.FAILED)
     # An attempt that was cut off does not count as one; queued anew, it goes to the back.
     requeued = lost.update(
         state=JobState.QUEUED,
@@ -264,15 +277,19 @@ def settle_waiting() -> None:
         awaited = job.waits_for
         if awaited is None:
             continue
-        Job.objects.filter(pk=job.pk, state=JobState.QUEUED, waits_for=awaited).update(
-            state=awaited.state,
-            waits_for=None,
-            message="",
-            reason_code=f"no_{awaited.stage}"[:40],
-            reason=f"This needs the {awaited.get_stage_display().lower()}, and they were not made. "
-            f"{awaited.reason}"[:500],
-            finished_at=timezone.now(),
-        )
+        waiting_for_it = Job.objects.filter(pk=job.pk, state=JobState.QUEUED, waits_for=awaited)
+        needed = awaited.get_stage_display().lower()
+        with transaction.atomic():
+            ended = waiting_for_it.update(
+                state=awaited.state,
+                waits_for=None,
+                message="",
+                reason_code=f"no_{awaited.stage}"[:40],
+                reason=f"This needs the {needed}, and they were not made. {awaited.reason}"[:500],
+                finished_at=timezone.now(),
+            )
+            if ended and awaited.state == JobState.FAILED:
+                job_over.send(Job, job_ids=[job.pk], state=JobState.FAILED)
 
 
 def tick() -> Tick:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from analysis.models import Job, JobState, Report, Stage
+from analysis.selectors import NOT_RETAGGING, shown_first, shown_reports
 from catalog.library import Facet, Tracks, register_facet
 from catalog.models import Artist, Track
 
@@ -26,22 +27,21 @@ _LEVELS = {
 def _newest_report(field: str) -> Subquery:
     reports = Report.objects.filter(
         content_sha256=OuterRef("current_sha256"), stage=Stage.LISTEN
-    ).order_by("-created_at")
+    ).order_by(*shown_first(Stage.LISTEN))
     return Subquery(reports.values(field)[:1])
 
 
 def _newest_job(field: str) -> Subquery:
     jobs = Job.objects.filter(
-        revision_id=OuterRef("current_revision_id"), stage=Stage.LISTEN
+        NOT_RETAGGING, revision_id=OuterRef("current_revision_id"), stage=Stage.LISTEN
     ).order_by("-queued_at")
     return Subquery(jobs.values(field)[:1])
 
 
 def _reports_of(artist: Artist) -> QuerySet[Report]:
     own = artist.revisions.filter(track__is_reference=False)
-    return Report.objects.filter(
-        stage=Stage.LISTEN, content_sha256__in=own.values("content_sha256")
-    )
+    reports = Report.objects.filter(content_sha256__in=own.values("content_sha256"))
+    return shown_reports(reports, Stage.LISTEN)
 
 
 def _genres(artist: Artist) -> list[tuple[str, str]]:
@@ -67,7 +67,9 @@ def _attach_jobs(tracks: Sequence[Track]) -> None:
     ids = [track.current_revision_id for track in tracks]  # type: ignore[attr-defined]
     jobs = {
         job.revision_id: job
-        for job in Job.objects.filter(revision_id__in=ids, stage=Stage.LISTEN).order_by("queued_at")
+        for job in Job.objects.filter(
+            NOT_RETAGGING, revision_id__in=ids, stage=Stage.LISTEN
+        ).order_by("queued_at")
     }
     for track in tracks:
         track.listening_job = jobs.get(track.current_revision_id)  # type: ignore[attr-defined]

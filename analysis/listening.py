@@ -16,7 +16,7 @@ from typing import Any
 from analysis import pictures
 from analysis.genre_document import genre_part, heat_pictures, stems_part
 from analysis.mixing import ANY_GENRE, judge, load_targets
-from analysis.neural.ears import HeardTrack, load_ears
+from analysis.neural.ears import HeardSections, HeardTrack, load_ears
 from analysis.neural.verdict import is_decided
 from analysis.neural.weights import find
 from analysis.sound.measure import SoundMeasurements, measure
@@ -31,11 +31,13 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Listening:
-    """What the listening stage found: a JSON-able document, pictures by name, waveform peaks."""
+    """What the listening stage found: a JSON-able document, pictures by name, waveform peaks, and
+    where the track's sections lie in the similarity space."""
 
     document: dict[str, Any]
     pictures: dict[str, bytes]
     waveform: dict[str, Any]
+    sections: HeardSections
     seconds_by_step: dict[str, float] = field(default_factory=dict)
 
 
@@ -114,6 +116,7 @@ def listen(
             "min": measured.waveform.minima,
             "max": measured.waveform.maxima,
         },
+        sections=heard.sections,
         seconds_by_step=clock,
     )
 

@@ -72,3 +72,25 @@ def request(artist: Artist | None = None, *, with_earlier: bool = False) -> Requ
         waiting=len(by_state[JobState.QUEUED]) + len(by_state[JobState.RUNNING]),
         failed=len(by_state[JobState.FAILED]),
     )
+
+
+def without_sections(artist: Artist | None = None) -> QuerySet[Revision]:
+    """Each track's newest revision that today's version has heard, but before it kept sections."""
+    reports = Report.objects.filter(
+        content_sha256=OuterRef("content_sha256"),
+        stage=Stage.LISTEN,
+        model_version=listen_version(),
+        sections__isnull=True,
+    )
+    newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
+    found = Revision.objects.filter(Exists(reports), ~Exists(newer))
+    return found if artist is None else found.filter(artist=artist)
+
+
+def request_sections(artist: Artist | None = None) -> int:
+    """Queue, at low priority, the listening of everything that has no sections yet; returns how
+    many revisions that are."""
+    ids = list(without_sections(artist).values_list("pk", flat=True))
+    for start in range(0, len(ids), _AT_ONCE):
+        request_listening(ids[start : start + _AT_ONCE], afresh=True, priority=PRIORITY)
+    return len(ids)

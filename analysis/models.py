@@ -7,7 +7,7 @@ import uuid
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
-from pgvector.django import HalfVectorField, HnswIndex
+from pgvector.django import HalfVectorField
 
 EMBEDDING_DIMENSIONS = 128
 
@@ -134,17 +134,6 @@ class Embedding(models.Model):
     model_version = models.CharField(max_length=64, db_index=True)
     vector = HalfVectorField(dimensions=EMBEDDING_DIMENSIONS)
 
-    class Meta:
-        indexes = (
-            HnswIndex(
-                name="embedding_vector_hnsw",
-                fields=["vector"],
-                m=16,
-                ef_construction=64,
-                opclasses=["halfvec_cosine_ops"],
-            ),
-        )
-
     def __str__(self) -> str:
         return f"{self.model_version} {self.content_sha256[:12]}"
 
@@ -243,9 +232,18 @@ class MixTargetTrack(models.Model):
 
 
 # A model is found through this module.
+from analysis.discovery.models import (  # noqa: E402, F401
+    EmbeddingSpace,
+    IndexRun,
+    SearchEntry,
+    SectionEmbeddings,
+    Snippet,
+)
 from analysis.labels.models import (  # noqa: E402, F401
     Adjudication,
+    AdjudicationChange,
     Ballot,
+    CutRecording,
     LabelImport,
     LabelSettings,
     PoolRun,
@@ -258,9 +256,11 @@ from analysis.labels.models import (  # noqa: E402, F401
 from analysis.lyrics_models import LyricsVersion  # noqa: E402, F401
 from analysis.mix_models import StemMix  # noqa: E402, F401
 from analysis.registry.models import (  # noqa: E402, F401
+    ComparisonRun,
     LabelSnapshot,
     ModelComparison,
     ModelVersion,
+    RetaggingRun,
     ServingChange,
     TrainingRun,
 )

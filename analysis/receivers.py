@@ -18,8 +18,12 @@ from analysis import (
     target_selectors,
     voice_services,
 )
+from analysis.api.webhooks import outbox
+from analysis.discovery import receivers as discovery_receivers
+from analysis.labels import pool_receivers
 from analysis.mixing import ANY_GENRE, load_targets
 from analysis.models import Stage
+from analysis.registry import serving, training_runs
 from analysis.sound import decode
 from catalog import probing, registry, signals
 from catalog.models import Revision
@@ -75,6 +79,11 @@ def connect() -> None:
     separation_job.connect()
     lyrics_services.connect()
     voice_services.connect()
+    discovery_receivers.connect()
+    serving.connect()
+    training_runs.connect()
+    pool_receivers.connect()
+    outbox.connect()
     signals.revision_added.connect(on_revision_added, dispatch_uid=f"{Stage.LISTEN}.added")
     signals.revision_removed.connect(on_revision_removed, dispatch_uid=f"{Stage.LISTEN}.removed")
     signals.reanalysis_wanted.connect(on_reanalysis_wanted, dispatch_uid=f"{Stage.LISTEN}.again")

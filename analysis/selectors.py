@@ -6,30 +6,67 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from pgvector.django import CosineDistance
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 
-from analysis.models import Embedding, Job, Report, Stage
+from analysis.discovery.request import Asker, SearchRequest, Seed
+from analysis.discovery.search import search
+from analysis.discovery.seeds import SeedNotHeard
+from analysis.discovery.why import reasons_of
+from analysis.models import Job, JobState, Report, Stage
+from analysis.neural.weights import WeightsUnavailable
+from analysis.versions import listen_version, voice_version
 from catalog.models import Artist, Revision, Track
-
-# Pairs beyond this many are sampled for a hit's percentile; enough for whole percents.
-_PERCENTILE_POOL = 2_000
-_LEAST_FOR_PERCENTILE = 20
 
 
 def job_of(revision: Revision, stage: str = Stage.LISTEN) -> Job | None:
-    """The newest job of a stage of a revision."""
-    return revision.jobs.filter(stage=stage).order_by("-queued_at").first()
+    """The newest job of a stage of a revision, re-tagging left out (:data:`NOT_RETAGGING`)."""
+    return revision.jobs.filter(NOT_RETAGGING, stage=stage).order_by("-queued_at").first()
+
+
+NOT_RETAGGING = Q(priority__gte=0) | Q(state=JobState.DONE)
+"""Jobs that somebody waits for. What is done again in the background, for another version of a
+model, shows when it is done: until then the reports that were there stay, and the page is calm."""
 
 
 def report_of(revision: Revision, stage: str = Stage.LISTEN) -> Report | None:
-    """The newest report of a stage; while a newer model works, the older one's report stays."""
-    return (
-        Report.objects.filter(content_sha256=revision.content_sha256, stage=stage)
-        .order_by("-created_at")
-        .first()
+    """The report of a stage that pages show: that of the version that serves if there is one, or
+    else the newest. So old reports stay while a newer model works, and going back to an older
+    version shows its reports again at once."""
+    found = Report.objects.filter(content_sha256=revision.content_sha256, stage=stage)
+    return found.order_by(*shown_first(stage)).first()
+
+
+def shown_first(stage: str) -> tuple[Case | str, ...]:
+    """How reports of a stage are ordered so that the one that is shown (:func:`report_of`) comes
+    first among those of one content."""
+    version = _serving_version(stage)
+    newest = ("-created_at",)
+    if version is None:
+        return newest
+    return (Case(When(model_version=version, then=0), default=1), *newest)
+
+
+def shown_reports(reports: QuerySet[Report], stage: str) -> QuerySet[Report]:
+    """Of each content's reports of a stage, only those that may be shown: that of the version that
+    serves, or all where there is none; order them by :func:`shown_first`."""
+    version = _serving_version(stage)
+    found = reports.filter(stage=stage)
+    if version is None:
+        return found
+    same = Report.objects.filter(
+        content_sha256=OuterRef("content_sha256"), stage=stage, model_version=version
     )
+    return found.filter(Q(model_version=version) | ~Exists(same))
+
+
+def _serving_version(stage: str) -> str | None:
+    """Of stages whose versions are switched by people; None for others, and while the model is
+    missing or damaged."""
+    wanted = {Stage.LISTEN: listen_version, Stage.VOICE: voice_version}.get(Stage(stage))
+    try:
+        return wanted() if wanted else None
+    except (WeightsUnavailable, KeyError, ValueError, OSError):
+        return None  # said by /readyz
 
 
 def count_with_reports(revisions: Sequence[Revision], stage: str = Stage.LISTEN) -> int:
@@ -51,15 +88,15 @@ def key_name(key: dict[str, Any]) -> str:
 class SimilarTrack:
     """A neighbour in the similarity space.
 
-    ``percentile``: it is nearer than this share (0..100) of all tracks that the asker may see;
-    None where they are too few for a share to mean anything.
+    ``percentile``: it is nearer than this share (0..100, tenths) of all pairs of tracks are to each
+    other; None while there are too few for a share to mean anything.
     ``reasons``: what both have in common, in words made from their reports.
     """
 
     track: Track
     revision: Revision
     report: Report
-    percentile: int | None
+    percentile: float | None
     reasons: list[str]
     is_own: bool
 
@@ -68,91 +105,30 @@ class SimilarTrack:
         return self.track.artist.name
 
 
-def visible_revisions(artist: Artist | None) -> QuerySet[Revision]:
-    """Current revisions that an artist may find: own ones, and those of discoverable tracks. Nobody
-    finds references by others: they are there to be measured, not to be heard."""
-    allowed = Q(track__discoverable=True)
-    if artist is not None:
-        allowed |= Q(artist=artist)
-    newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
-    return Revision.objects.filter(allowed, track__is_reference=False).filter(~Exists(newer))
-
-
 def similar_tracks(
     report: Report, *, asker: Artist | None, exclude: Track, limit: int = 8
 ) -> list[SimilarTrack]:
-    """Tracks nearest to ``report``'s among those that ``asker`` may see, nearest first."""
-    own = Embedding.objects.filter(report=report).first()
-    if own is None:
-        return []
-    seen = visible_revisions(asker).filter(content_sha256=OuterRef("content_sha256"))
-    pool = Embedding.objects.filter(
-        Exists(seen.exclude(track=exclude)), model_version=own.model_version
-    ).exclude(content_sha256=report.content_sha256)
-    distance = CosineDistance("vector", own.vector)
-    with transaction.atomic(), connection.cursor() as cursor:
-        # The filter is applied while the index is walked, or few of the nearest would remain.
-        cursor.execute("SET LOCAL hnsw.iterative_scan = 'relaxed_order'")
-        nearest = list(
-            pool.annotate(distance=distance).order_by("distance").select_related("report")[:limit]
+    """Tracks nearest to ``report``'s among those that ``asker`` may find, nearest first."""
+    try:
+        hits = search(
+            SearchRequest(
+                Asker.of_artist(asker),
+                [Seed.report(report.pk)],
+                exclude_tracks=(exclude.pk,),
+                limit=limit,
+            )
         )
-    nearest.sort(key=lambda embedding: embedding.distance)
-    sample = sorted(
-        pool.annotate(distance=distance).values_list("distance", flat=True)[:_PERCENTILE_POOL]
-    )
-    revisions: dict[str, Revision] = {}
-    for revision in (
-        visible_revisions(asker)
-        .exclude(track=exclude)
-        .filter(content_sha256__in=[embedding.content_sha256 for embedding in nearest])
-        .select_related("track__artist", "track__album")
-    ):
-        # Two artists may hold the same content; an own one is shown first.
-        if revision.content_sha256 not in revisions or revision.artist == asker:
-            revisions[revision.content_sha256] = revision
+    except SeedNotHeard:
+        return []
+    why = reasons_of(report, hits)
     return [
         SimilarTrack(
-            track=held.track,
-            revision=held,
-            report=embedding.report,
-            percentile=_percentile(embedding.distance, sample),
-            reasons=reasons(report.document, embedding.report.document),
-            is_own=asker is not None and held.artist_id == asker.pk,
+            track=hit.track,
+            revision=hit.revision,
+            report=hit.report,
+            percentile=hit.percentile,
+            reasons=why[hit.track.pk],
+            is_own=hit.is_own,
         )
-        for embedding in nearest
-        if (held := revisions.get(embedding.content_sha256)) is not None
+        for hit in hits
     ]
-
-
-def _percentile(distance: float, sample: list[float]) -> int | None:
-    """Share (0..100) of sampled distances that are larger; None of fewer than twenty."""
-    if len(sample) < _LEAST_FOR_PERCENTILE:
-        return None
-    return round(100 * sum(other > distance for other in sample) / len(sample))
-
-
-def reasons(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """What two reports have in common, as short phrases; empty if nothing can be named."""
-    found = []
-    a, b = one["tempo"]["bpm"], other["tempo"]["bpm"]
-    if a and b and abs(a - b) <= 0.04 * a:
-        found.append(f"same tempo, {b:.0f} BPM")
-    elif a and b and min(abs(a - 2 * b) / a, abs(2 * a - b) / b) <= 0.04:
-        found.append("tempo at half or double time")
-    if key_name(one["key"]) and key_name(one["key"]) == key_name(other["key"]):
-        found.append(f"same key, {key_name(other['key'])}")
-    decided = one["genre"].get("decided") and other["genre"].get("decided")
-    if decided and one["genre"]["label"] == other["genre"]["label"]:
-        found.append(f"both heard as {other['genre']['label']}")
-    for name in ("energy", "acousticness", "danceability", "valence"):
-        a, b = one["features"][name], other["features"][name]
-        if a is not None and b is not None and abs(a - b) <= 0.06:
-            found.append(f"{name} alike")
-    levels = [
-        abs(x["level_db"] - y["level_db"])
-        for x, y in zip(one["mix"]["bands"], other["mix"]["bands"], strict=False)
-        if x["level_db"] is not None and y["level_db"] is not None
-    ]
-    if levels and max(levels) <= 3.0:
-        found.append("tonal balance within 3 dB in every band")
-    return found[:4]

@@ -41,10 +41,12 @@ def request_separation(
     then: Iterable[str] = (),
     again: bool = True,
     afresh: bool = False,
+    priority: int = 0,
 ) -> list[Job]:
     """Ask for the stems of revisions; returns the jobs that have them in hand, or had.
 
-    A job that waits or runs is left alone. A failed or cancelled one starts again, unless ``again``
+    A job that runs is left alone, and so is one that waits, unless it is of a lower ``priority``:
+    that is raised. A failed or cancelled one starts again, unless ``again``
     is off. Stems that are there are not made anew, unless ``afresh``.
 
     Parameters
@@ -68,20 +70,24 @@ def request_separation(
     found = []
     for revision in Revision.objects.filter(pk__in=list(revision_ids)):
         with transaction.atomic():
-            job = _job_of(revision, name, version)
-            _ask(job, stages, again=again, afresh=afresh)
+            job = _job_of(revision, name, version, priority)
+            _ask(job, stages, again=again, afresh=afresh, priority=priority)
         found.append(job)
     transaction.on_commit(lambda: jobs.dispatch(Stage.SEPARATE))
     return found
 
 
-def _job_of(revision: Revision, engine: str, version: str) -> Job:
+def _job_of(revision: Revision, engine: str, version: str, priority: int) -> Job:
     """The job of an engine, locked; a new one is done already where the content's stems are."""
     job, created = Job.objects.get_or_create(
         revision=revision,
         stage=Stage.SEPARATE,
         model_version=version,
-        defaults={"artist_id": revision.artist_id, "options": {"engine": engine, "then": []}},
+        defaults={
+            "artist_id": revision.artist_id,
+            "options": {"engine": engine, "then": []},
+            "priority": priority,
+        },
     )
     job = Job.objects.select_for_update().get(pk=job.pk)
     if created and has_report(job):
@@ -90,7 +96,7 @@ def _job_of(revision: Revision, engine: str, version: str) -> Job:
     return job
 
 
-def _ask(job: Job, then: list[str], *, again: bool, afresh: bool) -> None:
+def _ask(job: Job, then: list[str], *, again: bool, afresh: bool, priority: int) -> None:
     over = job.state in (JobState.FAILED, JobState.CANCELLED)
     is_done = job.state == JobState.DONE and has_report(job) and not afresh
     if is_done:
@@ -99,7 +105,9 @@ def _ask(job: Job, then: list[str], *, again: bool, afresh: bool) -> None:
     wanted = sorted({*job.options.get("then", []), *then})
     changes: dict[str, Any] = {"options": {**job.options, "then": wanted}}
     if (over and again) or job.state == JobState.DONE:
-        changes |= {"afresh": afresh, **services.fresh_start()}
+        changes |= {"afresh": afresh, "priority": priority, **services.fresh_start()}
+    elif job.state == JobState.QUEUED and job.priority < priority:
+        changes["priority"] = priority
     Job.objects.filter(pk=job.pk).update(**changes)
     job.refresh_from_db()
 
@@ -133,9 +141,13 @@ def await_stems(job: Job) -> None:
         .order_by("queued_at")
         .first()
     )
+    if separation is not None:
+        Job.objects.filter(
+            pk=separation.pk, state=JobState.QUEUED, priority__lt=job.priority
+        ).update(priority=job.priority)
     if separation is None and stems_report(job.revision) is None:
         try:
-            separation = request_separation([job.revision_id])[0]
+            separation = request_separation([job.revision_id], priority=job.priority)[0]
         except EngineUnavailable as error:
             log.error("cannot separate: %s", error)
             reason = "This needs the stems, and no engine that could make them is on this site."

@@ -25,6 +25,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from analysis import jobs
+from analysis.discovery import sections
 from analysis.heart import Heart
 from analysis.job_reports import has_report, report_key
 from analysis.models import Embedding, Job, JobState, Report, Stage
@@ -234,7 +235,7 @@ def _listen(job: Job, heart: Heart) -> None:
     revision = job.revision
     if job.model_version != listen_version():
         # Queued for weights that no longer serve: the result would carry a wrong name.
-        request_listening([revision.pk])
+        request_listening([revision.pk], priority=job.priority)
         job.delete()
         return
     if not job.afresh and has_report(job):
@@ -247,6 +248,10 @@ def _listen(job: Job, heart: Heart) -> None:
         found = listen(
             path, max_duration_s=float(settings.UPLOAD_MAX_SECONDS), progress=heart.progress
         )
+    if job.model_version != listen_version():  # others were switched on meanwhile
+        request_listening([revision.pk], priority=job.priority)
+        job.delete()
+        return
     for name, content in found.pictures.items():
         default_storage.save(derived_name(job, name), ContentFile(content))
     waveform = json.dumps(found.waveform, separators=(",", ":")).encode()
@@ -286,6 +291,7 @@ def _store_listening(job: Job, key: dict[str, Any], found: Listening) -> None:
                 "vector": document["embedding"],
             },
         )
+        sections.store(report, found.sections)
 
 
 def _finish_listening(job: Job) -> None:

@@ -12,6 +12,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 
 from analysis.models import MixTarget, Report, Stage, TargetKind
+from analysis.selectors import shown_first
 from catalog.models import Artist, Revision, Track, User
 
 MAX_TRACKS = 200
@@ -99,7 +100,7 @@ def with_reports(tracks: QuerySet[Track]) -> QuerySet[Track]:
     """Tracks with ``report_id``, the newest report of their newest version that has one."""
     reports = Report.objects.filter(
         content_sha256=OuterRef("content_sha256"), stage=Stage.LISTEN
-    ).order_by("-created_at")
+    ).order_by(*shown_first(Stage.LISTEN))
     heard = (
         Revision.objects.filter(track=OuterRef("pk"))
         .annotate(report_id=Subquery(reports.values("pk")[:1]))

@@ -256,9 +256,8 @@ def _songs(tracks: Iterable[Track]) -> list[Song]:
         if (revision := _newest(track)) is not None
     }
     reports: dict[str, Report] = {}
-    for report in Report.objects.filter(stage=Stage.VOICE, content_sha256__in=current).order_by(
-        "created_at"
-    ):
+    heard = Report.objects.filter(content_sha256__in=current)
+    for report in selectors.shown_reports(heard, Stage.VOICE).order_by("created_at"):
         reports[report.content_sha256] = report
     songs = []
     for content_sha256, report in reports.items():

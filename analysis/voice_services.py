@@ -45,11 +45,14 @@ def current_version() -> str:
         ) from error
 
 
-def request_voice(revision_ids: Iterable[uuid.UUID], *, afresh: bool = False) -> list[Job]:
+def request_voice(
+    revision_ids: Iterable[uuid.UUID], *, afresh: bool = False, priority: int = 0
+) -> list[Job]:
     """Queue the voice stage of revisions; returns the jobs that have them in hand, or had.
 
-    A job that waits or runs is left alone; a failed or stopped one starts again. ``afresh`` repeats
-    what is already done. Stems are asked for by the job where there are none.
+    A job that runs is left alone, and so is one that waits, unless it is of a lower ``priority``:
+    that is raised. A failed or stopped one starts again. ``afresh`` repeats what is already done.
+    Stems are asked for by the job where there are none.
 
     Raises
     ------
@@ -64,12 +67,14 @@ def request_voice(revision_ids: Iterable[uuid.UUID], *, afresh: bool = False) ->
             revision=revision,
             stage=Stage.VOICE,
             model_version=version,
-            defaults={"artist_id": revision.artist_id},
+            defaults={"artist_id": revision.artist_id, "priority": priority},
         )
         if not created:
-            Job.objects.filter(pk=job.pk, state__in=again).update(
-                afresh=afresh, waits_for=None, **services.fresh_start()
+            same = Job.objects.filter(pk=job.pk)
+            same.filter(state__in=again).update(
+                afresh=afresh, waits_for=None, priority=priority, **services.fresh_start()
             )
+            same.filter(state=JobState.QUEUED, priority__lt=priority).update(priority=priority)
             job.refresh_from_db()
         found.append(job)
     transaction.on_commit(lambda: jobs.dispatch(Stage.VOICE))
@@ -89,7 +94,7 @@ def analyze_voice(job: Job, heart: Heart) -> None:
     revision = job.revision
     if job.model_version != current_version():
         # Queued for a model that no longer serves: the result would carry a wrong name.
-        request_voice([revision.pk])
+        request_voice([revision.pk], priority=job.priority)
         job.delete()
         return
     if not job.afresh and has_report(job):
@@ -103,18 +108,22 @@ def analyze_voice(job: Job, heart: Heart) -> None:
     from analysis.neural.timbre import analyze
 
     heart.progress(0.0, "Reading the stems")
-    voice, rest, rate = _voice_and_rest(revision, stems)
+    voice, rest, rate = voice_and_rest(revision, stems)
     found = analyze(
         (voice, rate),
         rest,
         progress=lambda share: heart.progress(0.1 + 0.9 * share, "Listening to the voice"),
     )
     heart.check()
+    if job.model_version != current_version():  # another one was switched on meanwhile
+        request_voice([revision.pk], priority=job.priority)
+        job.delete()
+        return
     document = {**found.to_document(), "stems": _stems_used(stems)}
     services.with_database(lambda: finish_with_report(job, document))
 
 
-def _voice_and_rest(revision: Revision, stems: Report) -> tuple[Mono, Mono, int]:
+def voice_and_rest(revision: Revision, stems: Report) -> tuple[Mono, Mono, int]:
     """The vocal stem and the sum of all others, mono (n,), and their rate in Hz; read in blocks, so
     that no stem is ever whole in stereo."""
     n_samples = int(stems.document["n_samples"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 from catalog import services
 from catalog.models import Role, User
@@ -25,6 +26,10 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> Any:
         form.cleaned_data["email"] = form.cleaned_data.get("email", "").lower()
         return super().save_user(request, user, form, commit)
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Partners begin at their artists, everybody else in the library."""
+        return reverse(cast(User, request.user).landing_page)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Mail speaks in the product's name; without this it would sign with the host's."""

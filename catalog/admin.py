@@ -9,6 +9,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserChangeForm, UserCreationForm
 from django.http import HttpRequest
 
+from catalog.consent_models import ConsentEvent
 from catalog.models import Album, Artist, Revision, ShareLink, Track, Upload, User
 
 
@@ -60,7 +61,8 @@ class ArtistAdmin(admin.ModelAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "user__email")
     raw_id_fields = ("user",)
-    readonly_fields = ("picture",)
+    # Consent is the artist's alone to give.
+    readonly_fields = ("picture", "may_train")
 
 
 @admin.register(Album)
@@ -92,11 +94,25 @@ class TrackAdmin(admin.ModelAdmin):
     list_filter = ("discoverable", "is_reference")
     search_fields = ("title", "artist__name", "album__title", "isrc")
     # Files, jobs and the right to hear them name the owner too.
-    readonly_fields = ("artist", "album")
+    readonly_fields = ("artist", "album", "may_train")
     date_hierarchy = "created_at"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A track comes with its file, through an upload."""
+        return False
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(_KeptAsItIs):
+    """What was allowed, and when that ended: to be read, and neither changed nor deleted."""
+
+    list_display = ("at", "artist", "scope", "track", "action", "by")
+    list_select_related = ("artist", "track", "by")
+    list_filter = ("action", "scope")
+    search_fields = ("artist__name", "track__title")
+    date_hierarchy = "at"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 

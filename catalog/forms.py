@@ -77,7 +77,8 @@ class TrackForm(forms.ModelForm):
     class Meta:
         model = Track
         fields = (
-            "title", "version", "composer", "isrc", "release_date", "discoverable", "is_reference",
+            "title", "version", "composer", "isrc", "release_date", "discoverable", "may_train",
+            "is_reference",
         )  # fmt: skip
 
 

@@ -58,6 +58,11 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def landing_page(self) -> str:
+        """Name of the page where an account begins."""
+        return "partner_home" if self.role == Role.PARTNER else "library"
+
 
 def picture_path(instance: models.Model, filename: str) -> str:
     """Pictures are stored under a random name; the uploaded name is never used."""
@@ -85,9 +90,9 @@ class Artist(models.Model):
     may_train = models.BooleanField(
         "my recordings may be used for training",
         default=False,
-        help_text="Short clips of your vocals are heard and labelled by our staff, and models learn "
-        "from them. You can take this back at any time: clips and labels go, and the next model is "
-        "trained without them.",
+        help_text="Short clips of your vocals are heard and labelled by our staff, and models "
+        "learn from them. You can take this back at any time: clips and labels go, and the next "
+        "model is trained without them.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -292,3 +297,19 @@ class ShareLink(models.Model):
         return self.revoked_at is None and (
             self.expires_at is None or self.expires_at > timezone.now()
         )
+
+
+from catalog.consent_models import ConsentEvent  # noqa: E402, F401
+from catalog.partner_models import (  # noqa: E402, F401
+    GrantRequest,
+    IdempotencyRecord,
+    PartnerGrant,
+    PartnerToken,
+    RateWindow,
+    UsageDay,
+)
+from catalog.webhook_models import (  # noqa: E402, F401
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)

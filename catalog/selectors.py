@@ -6,6 +6,8 @@ which ids are in use. Superusers see everything.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery,
 from django.http import Http404
 from django.utils import timezone
 
+from catalog.consent_models import ConsentEvent, ConsentScope
 from catalog.models import Album, Artist, Revision, ShareLink, Track, Upload, UploadState, User
 
 AnyUser = User | AnonymousUser
@@ -179,6 +182,35 @@ def arriving_bytes(artist: Artist) -> int:
 def free_bytes(artist: Artist) -> int:
     """Bytes that an artist may still upload, beside what is under way."""
     return max(0, quota_bytes(artist) - used_bytes(artist) - arriving_bytes(artist))
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What an artist said about training, and when: ``since`` is when she last gave or withdrew it,
+    None if she never did; ``tracks`` are her own, ``allowed`` those that she allowed."""
+
+    is_given: bool
+    since: datetime | None
+    tracks: int
+    allowed: int
+
+
+def consent_of(artist: Artist) -> Consent:
+    """An artist's consent to training, as it stands in the database."""
+    event = (
+        ConsentEvent.objects.filter(artist=artist, scope=ConsentScope.ARTIST)
+        .order_by("-at", "-pk")
+        .first()
+    )
+    own = artist.tracks.filter(is_reference=False)
+    counts = own.aggregate(tracks=Count("pk"), allowed=Count("pk", filter=Q(may_train=True)))
+    is_given = Artist.objects.values_list("may_train", flat=True).get(pk=artist.pk)
+    return Consent(is_given=is_given, since=event.at if event else None, **counts)
+
+
+def consenting_tracks() -> QuerySet[Track]:
+    """Tracks that may be used for training: the artist allows it as a whole, and for the track."""
+    return Track.objects.filter(artist__may_train=True, may_train=True, is_reference=False)
 
 
 def albums_of(artist: Artist) -> QuerySet[Album]:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from catalog.views import albums, library, media, pages, tracks, tus, uploading
+from catalog.views import albums, consent, library, media, pages, tracks, tus, uploading
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("profile/", pages.profile, name="profile"),
     path("profile/artist/", pages.artist_create, name="artist_create"),
+    path("profile/consent/", consent.artist_consent, name="artist_consent"),
     path("account/delete/", pages.account_delete, name="account_delete"),
     path("library/", library.library, name="library"),
     path("library/bulk/", library.library_bulk, name="library_bulk"),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("albums/new/", albums.album_new, name="album_new"),
     path("albums/order/", albums.albums_order, name="albums_order"),
     path("albums/<uuid:album_id>/", albums.album, name="album"),
+    path("albums/<uuid:album_id>/consent/", consent.album_consent, name="album_consent"),
     path("albums/<uuid:album_id>/edit/", albums.album_edit, name="album_edit"),
     path("albums/<uuid:album_id>/delete/", albums.album_delete, name="album_delete"),
     path("albums/<uuid:album_id>/move/", albums.album_move, name="album_move"),

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -84,6 +84,7 @@ class _Answer:
 
 
 _answer = _Answer()
+_remarks = _Answer()
 _answer_lock = threading.Lock()
 
 
@@ -94,6 +95,21 @@ def readiness() -> dict[str, str]:
             _answer.checks = {name: _outcome(name, check) for name, check in CHECKS.items()}
             _answer.at = time.monotonic()
         return _answer.checks
+
+
+def remarks() -> dict[str, str]:
+    """What is out of order although the site can do its work: another version of a model serves on
+    this machine than the one that was switched on."""
+    from analysis.registry import materialising
+
+    with _answer_lock:
+        if time.monotonic() - _remarks.at >= REMEMBER_SECONDS:
+            try:
+                _remarks.checks = materialising.problems()
+            except DatabaseError:
+                _remarks.checks = {}  # said by the check of the database
+            _remarks.at = time.monotonic()
+        return _remarks.checks or {}
 
 
 def _outcome(name: str, check: Callable[[], None]) -> str:
@@ -119,7 +135,10 @@ def ready(request: HttpRequest) -> HttpResponse:
     """200 if every check passes, else 503; JSON with one word or phrase for each check."""
     checks = readiness()
     is_ready = all(outcome == "ok" for outcome in checks.values())
-    answer = JsonResponse({"ready": is_ready, "checks": checks}, status=200 if is_ready else 503)
+    document: dict[str, object] = {"ready": is_ready, "checks": checks}
+    if notes := remarks():
+        document["notes"] = notes
+    answer = JsonResponse(document, status=200 if is_ready else 503)
     # Django would log an error for every 503, twice a second while the site starts.
     answer._has_been_logged = True  # type: ignore[attr-defined]
     return answer

@@ -58,14 +58,23 @@ def client_address(request: HttpRequest) -> str:
 
 
 class RequestLimitMiddleware:
-    """Answers 429 with ``Retry-After`` to a client that asks too much."""
+    """Answers 429 with ``Retry-After`` to a client that asks too much.
+
+    The partners' interface counts by token, exactly; here it only has a wider limit of its own, so
+    that a partner's server behind one address is not taken for a flood of pages.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.buckets = TokenBuckets(rate=settings.REQUESTS_PER_SECOND, burst=settings.REQUEST_BURST)
+        self.api_buckets = TokenBuckets(
+            rate=settings.API_REQUESTS_PER_SECOND, burst=settings.API_REQUEST_BURST
+        )
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        wait_s = self.buckets.wait_s(client_address(request))
+        in_api = request.path_info.startswith("/api/")
+        buckets = self.api_buckets if in_api else self.buckets
+        wait_s = buckets.wait_s(client_address(request))
         if wait_s <= 0.0:
             return self.get_response(request)
         response = render(request, "429.html", status=429)

@@ -49,11 +49,15 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_q",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "oauth2_provider",
     "rest_framework",
 ]
 
 MIDDLEWARE = [
     "sonicsite.logs.RequestIdMiddleware",
+    "analysis.api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "sonicsite.limits.RequestLimitMiddleware",
@@ -147,6 +151,8 @@ MEDIA_ROOT = DATA_DIR / "media"
 UPLOAD_DIR = DATA_DIR / "uploads"
 # What jobs keep between attempts; on this machine alone, and safe to empty while nothing runs.
 WORK_DIR = DATA_DIR / "work"
+# Staff may train on what lies directly in this folder; empty: on nothing.
+TRAINING_DATA_DIR = os.environ.get("TRAINING_DATA_DIR", "")
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
@@ -264,6 +270,14 @@ ALLAUTH_TRUSTED_PROXY_COUNT = number("TRUSTED_PROXIES", 1 if BEHIND_PROXY else 0
 REQUESTS_PER_SECOND = number("REQUESTS_PER_SECOND", 20)
 REQUEST_BURST = number("REQUEST_BURST", 600)
 
+# Webhooks go to the open internet alone, unless this site serves machines of its own network.
+WEBHOOK_ALLOW_PRIVATE = flag("WEBHOOK_ALLOW_PRIVATE", False)
+WEBHOOK_PORTS = words("WEBHOOK_PORTS", "80 443 8443")
+
+# Server-sent events: a stream keeps one of the process's threads busy.
+API_STREAMS_PER_TOKEN = number("API_STREAMS_PER_TOKEN", 12)
+API_STREAMS_PER_PROCESS = max(1, number("WEB_THREADS", 48) // 2)
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -318,7 +332,80 @@ LOGGING = {
 # Demo accounts have known passwords, so they exist only in the embedded default.
 DEMO = "DATABASE_URL" not in os.environ and flag("DEMO", True)
 
+# --- The partners' interface: see docs/api.md ---------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "analysis.api.authentication.PartnerTokenAuthentication",
+        "analysis.api.authentication.OAuthAuthentication",
+        "analysis.api.authentication.PageAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["analysis.api.permissions.ScopePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["analysis.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "analysis.api.schema.ApiSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "analysis.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+}
+# Calls per minute of one token (or of one account on the site's own pages), counted exactly across
+# all web processes. Uploads and other dear calls have a count of their own beside it.
+API_CALLS_PER_MINUTE = number("API_CALLS_PER_MINUTE", 600)
+API_COSTLY_CALLS_PER_MINUTE = number("API_COSTLY_CALLS_PER_MINUTE", 120)
+# Before anybody is known, for each client address and web process.
+API_REQUESTS_PER_SECOND = number("API_REQUESTS_PER_SECOND", 200)
+API_REQUEST_BURST = number("API_REQUEST_BURST", 2_000)
+API_BODY_MAX_BYTES = 5 * 1024 * 1024
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SITE_NAME} API",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_NO_READ_ONLY_REQUIRED": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["analysis.api.schema.only_the_api"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "analysis.api.schema.finish",
+    ],
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+}
+
+OAUTH2_PROVIDER = {
+    "SCOPES": {
+        "read": "See your catalogue and its analyses",
+        "write": "Add, change and delete your music, and ask for analyses",
+        "audio": "Download your sound: files and stems",
+    },
+    "DEFAULT_SCOPES": ["read"],
+    "PKCE_REQUIRED": True,
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3_600,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 90 * 24 * 3_600,
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 120,
+    # Plain http only to try things out, and only to the same machine: see catalog/oauth_apps.py.
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"] if PRODUCTION else ["https", "http"],
+    "REQUEST_APPROVAL_PROMPT": "force",
+    "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "refresh_token"],
+    "ERROR_RESPONSE_WITH_SCOPES": False,
+    **{
+        f"COMPLIANT_BCP_RFC9700_{name}": True
+        for name in (
+            "IMPLICIT_GRANT",
+            "PASSWORD_GRANT",
+            "PKCE_METHOD",
+            "ACCESS_TOKEN_TRANSPORT",
+            "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE",
+            "REFRESH_TOKEN",
+            "REDIRECT_URI_SCHEME",
+            "REDIRECT_URI_MATCHING",
+            "PKCE_REQUIRED",
+        )
+    },
 }

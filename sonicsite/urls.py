@@ -10,7 +10,10 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("api/", include("analysis.api.urls")),
     path("", include("catalog.urls")),
+    path("", include("catalog.partner_urls")),
+    path("", include("analysis.api.pages")),
     path("", include("analysis.urls")),
     path("", include("sonicsite.health_urls")),
 ]

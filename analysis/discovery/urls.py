@@ -1,5 +1,9 @@
-"""Addresses."""
+"""Addresses of similar tracks."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from analysis.discovery import views
+
+urlpatterns = [
+    path("tracks/<uuid:track_id>/similar.json", views.similar_json, name="similar_json"),
+]

@@ -6,7 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Floor, Lower
 
 from analysis.background import BackgroundWork
 
@@ -59,6 +59,7 @@ class VocalTake(models.Model):
     original_name = models.CharField(max_length=300)
     content_sha256 = models.CharField(max_length=64, unique=True)
     duration_s = models.FloatField()
+    size_bytes = models.PositiveBigIntegerField()
     source = models.CharField(max_length=300, blank=True, help_text="Where consent is written.")
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -138,11 +139,54 @@ class VoiceClip(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     locked_until = models.DateTimeField(null=True, blank=True)
+    locked_for = models.CharField(
+        max_length=20, blank=True, help_text="Why the queue chose it, see ``Ballot.strategy``."
+    )
+    # Counted anew by ``ballots.recount`` whenever ballots change, so that the queue need not.
+    votes = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Ballots that are more than a skip."
+    )
+    is_disputed = models.BooleanField(
+        default=False, editable=False, help_text="Some say yes and some say no to the same tag."
+    )
+    # A second draw, from later digits of the lot: which clips get several votes.
+    overlap_lot = models.GeneratedField(
+        expression=models.F("lot") * 1000.0 - Floor(models.F("lot") * 1000.0),
+        output_field=models.FloatField(),
+        db_persist=True,
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("created_at", "name")
-        indexes = (models.Index(fields=["state", "is_held_out", "lot"]),)
+        indexes = (
+            models.Index(fields=["state", "is_held_out", "lot"]),
+            models.Index(
+                fields=["is_held_out", "lot"],
+                condition=models.Q(state="pool", votes=0, gold={}),
+                name="voice_clip_without_votes",
+            ),
+            models.Index(
+                fields=["overlap_lot"],
+                condition=models.Q(state="pool", votes__gt=0, gold={}),
+                name="voice_clip_more_votes",
+            ),
+            models.Index(
+                fields=["votes"],
+                condition=models.Q(state="pool", is_disputed=True, gold={}),
+                name="voice_clip_disputed",
+            ),
+            models.Index(
+                fields=["lot"],
+                condition=models.Q(state="pool") & ~models.Q(gold={}),
+                name="voice_clip_gold",
+            ),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.end_s - self.start_s
 
     def __str__(self) -> str:
         return self.name
@@ -171,10 +215,17 @@ class Ballot(models.Model):
     strategy = models.CharField(
         max_length=20,
         blank=True,
-        help_text="Why the queue chose the clip: uncertain, disputed, balance, control, gold.",
+        help_text="Why the queue chose the clip: uncertain, balance, control, overlap, disputed, "
+        "gold, or again (it was skipped before).",
     )
     seconds = models.FloatField(null=True, blank=True, help_text="From hearing it to answering.")
     skipped = models.BooleanField(default=False, help_text="Passed over, without any vote.")
+    guess_shown = models.BooleanField(
+        default=False, help_text="The model's guess was shown after this answer."
+    )
+    changed_knowing = models.BooleanField(
+        default=False, help_text="Changed after the model's guess had been shown."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -224,6 +275,30 @@ class Adjudication(models.Model):
 
     def __str__(self) -> str:
         return f"{self.clip} {self.tag}: {self.answer}"
+
+
+class AdjudicationChange(models.Model):
+    """Who settled what, and when: one row per decision, never changed. It goes with its clip."""
+
+    clip = models.ForeignKey(
+        VoiceClip, on_delete=models.CASCADE, related_name="adjudication_changes"
+    )
+    tag = models.ForeignKey(TimbreTag, on_delete=models.PROTECT, related_name="+")
+    answer = models.CharField(
+        max_length=8, choices=Answer, blank=True, help_text="Empty: left to the votes again."
+    )
+    note = models.CharField(max_length=300, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    by_email = models.CharField(max_length=254, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.clip} {self.tag}: {self.answer or 'open again'}"
 
 
 class TagExample(models.Model):
@@ -277,6 +352,29 @@ class PoolRun(BackgroundWork):
     scope = models.JSONField(
         default=dict, blank=True, help_text="artist ids it is limited to; empty for all."
     )
+
+
+class CutRecording(models.Model):
+    """A version of a track, or a take, that has been cut into clips: it is not cut again by the
+    same ``cutting_version``."""
+
+    revision = models.OneToOneField(
+        "catalog.Revision", on_delete=models.CASCADE, null=True, blank=True, related_name="cut"
+    )
+    take = models.OneToOneField(
+        VocalTake, on_delete=models.CASCADE, null=True, blank=True, related_name="cut"
+    )
+    cutting_version = models.CharField(max_length=20)
+    clips = models.PositiveIntegerField(default=0, help_text="Of it, near-duplicates included.")
+    duplicates = models.PositiveIntegerField(default=0)
+    identical = models.PositiveIntegerField(
+        default=0, help_text="Clips that are in the pool, sample by sample, from elsewhere."
+    )
+    reason = models.CharField(max_length=300, blank=True, help_text="Why there are no clips.")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.revision or self.take}: {self.clips} clips"
 
 
 class LabelImport(models.Model):

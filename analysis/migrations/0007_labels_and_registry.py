@@ -3,6 +3,7 @@
 import uuid
 
 import django.db.models.deletion
+import django.db.models.functions.math
 import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
@@ -79,6 +80,13 @@ class Migration(migrations.Migration):
                 ("clips", models.PositiveIntegerField()),
                 ("singers", models.PositiveIntegerField()),
                 ("tags", models.JSONField(default=list)),
+                (
+                    "withdrawn_clips",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Rows that went with their consent since: ``rows`` are no longer what ``sha256`` is of, and nothing is trained on them again. ``clips`` and ``singers`` stay as they were.",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
@@ -304,6 +312,154 @@ class Migration(migrations.Migration):
                         blank=True,
                         default=dict,
                         help_text="artist ids it is limited to; empty for all.",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("-created_at",),
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="ComparisonRun",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("percent", models.PositiveSmallIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=200)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("losses", models.PositiveSmallIntegerField(default=0)),
+                ("reason_code", models.CharField(blank=True, max_length=40)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it ended, for people.", max_length=1000
+                    ),
+                ),
+                ("detail", models.TextField(blank=True, help_text="The traceback, for staff.")),
+                ("ticket", models.UUIDField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("dispatched_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "candidate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="analysis.modelversion",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("-created_at",),
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="RetaggingRun",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("percent", models.PositiveSmallIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=200)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("losses", models.PositiveSmallIntegerField(default=0)),
+                ("reason_code", models.CharField(blank=True, max_length=40)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it ended, for people.", max_length=1000
+                    ),
+                ),
+                ("detail", models.TextField(blank=True, help_text="The traceback, for staff.")),
+                ("ticket", models.UUIDField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("dispatched_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "model",
+                    models.CharField(
+                        choices=[
+                            ("timbre", "Vocal timbre"),
+                            ("ears", "Genre, features and similarity"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "total",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="None: not counted yet.", null=True
+                    ),
+                ),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("failed", models.PositiveIntegerField(default=0)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="retaggings",
+                        to="analysis.modelversion",
                     ),
                 ),
                 (
@@ -572,6 +728,7 @@ class Migration(migrations.Migration):
                 ("original_name", models.CharField(max_length=300)),
                 ("content_sha256", models.CharField(max_length=64, unique=True)),
                 ("duration_s", models.FloatField()),
+                ("size_bytes", models.PositiveBigIntegerField()),
                 (
                     "source",
                     models.CharField(
@@ -603,6 +760,59 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-created_at",),
             },
+        ),
+        migrations.CreateModel(
+            name="CutRecording",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("cutting_version", models.CharField(max_length=20)),
+                (
+                    "clips",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Of it, near-duplicates included."
+                    ),
+                ),
+                ("duplicates", models.PositiveIntegerField(default=0)),
+                (
+                    "identical",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Clips that are in the pool, sample by sample, from elsewhere.",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why there are no clips.", max_length=300
+                    ),
+                ),
+                ("made_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "revision",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="cut",
+                        to="catalog.revision",
+                    ),
+                ),
+                (
+                    "take",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="cut",
+                        to="analysis.vocaltake",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="VoiceClip",
@@ -685,6 +895,37 @@ class Migration(migrations.Migration):
                 ),
                 ("gold", models.JSONField(blank=True, default=dict)),
                 ("locked_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "locked_for",
+                    models.CharField(
+                        blank=True,
+                        help_text="Why the queue chose it, see ``Ballot.strategy``.",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "votes",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, help_text="Ballots that are more than a skip."
+                    ),
+                ),
+                (
+                    "is_disputed",
+                    models.BooleanField(
+                        default=False,
+                        editable=False,
+                        help_text="Some say yes and some say no to the same tag.",
+                    ),
+                ),
+                (
+                    "overlap_lot",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=models.F("lot") * 1000.0
+                        - django.db.models.functions.math.Floor(models.F("lot") * 1000.0),
+                        output_field=models.FloatField(),
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "artist",
@@ -794,7 +1035,7 @@ class Migration(migrations.Migration):
                     "strategy",
                     models.CharField(
                         blank=True,
-                        help_text="Why the queue chose the clip: uncertain, disputed, balance, control, gold.",
+                        help_text="Why the queue chose the clip: uncertain, balance, control, overlap, disputed, gold, or again (it was skipped before).",
                         max_length=20,
                     ),
                 ),
@@ -807,6 +1048,19 @@ class Migration(migrations.Migration):
                 (
                     "skipped",
                     models.BooleanField(default=False, help_text="Passed over, without any vote."),
+                ),
+                (
+                    "guess_shown",
+                    models.BooleanField(
+                        default=False, help_text="The model's guess was shown after this answer."
+                    ),
+                ),
+                (
+                    "changed_knowing",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Changed after the model's guess had been shown.",
+                    ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
@@ -879,6 +1133,57 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="AdjudicationChange",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "answer",
+                    models.CharField(
+                        blank=True,
+                        choices=[("yes", "Yes"), ("no", "No"), ("unsure", "Can't tell")],
+                        help_text="Empty: left to the votes again.",
+                        max_length=8,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("by_email", models.CharField(blank=True, max_length=254)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "clip",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="adjudication_changes",
+                        to="analysis.voiceclip",
+                    ),
+                ),
+                (
+                    "tag",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="analysis.timbretag",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("-at", "-pk"),
+            },
+        ),
+        migrations.CreateModel(
             name="Vote",
             fields=[
                 (
@@ -924,6 +1229,38 @@ class Migration(migrations.Migration):
             model_name="voiceclip",
             index=models.Index(
                 fields=["state", "is_held_out", "lot"], name="analysis_vo_state_09c868_idx"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="voiceclip",
+            index=models.Index(
+                condition=models.Q(state="pool", votes=0, gold={}),
+                fields=["is_held_out", "lot"],
+                name="voice_clip_without_votes",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="voiceclip",
+            index=models.Index(
+                condition=models.Q(state="pool", votes__gt=0, gold={}),
+                fields=["overlap_lot"],
+                name="voice_clip_more_votes",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="voiceclip",
+            index=models.Index(
+                condition=models.Q(state="pool", is_disputed=True, gold={}),
+                fields=["votes"],
+                name="voice_clip_disputed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="voiceclip",
+            index=models.Index(
+                condition=models.Q(state="pool") & ~models.Q(gold={}),
+                fields=["lot"],
+                name="voice_clip_gold",
             ),
         ),
         migrations.AddIndex(

@@ -48,6 +48,16 @@ class GenreSection:
 
 
 @dataclass(frozen=True)
+class HeardSections:
+    """The places of n stretches of the track, in the order of time: the windows that the network
+    heard. ``vectors`` (n, 128) float32 have length one; the embedding is their mean's direction."""
+
+    start_s: list[float]
+    end_s: list[float]
+    vectors: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Where the evidence for one genre lies: ``heat`` (128, T) float32 over the mel picture, its
     hottest cell 1 (all 0 if nothing speaks for the genre)."""
@@ -78,6 +88,7 @@ class HeardTrack:
     explanations: list[Explanation]
     features: dict[str, float]
     feature_percentiles: dict[str, float]
+    sections: HeardSections
 
 
 class Ears:
@@ -171,7 +182,8 @@ class Ears:
         wanted = explain or explanations[0].label
         asked = by_label.get(wanted) or explanation(self.labels.index(wanted))
         with torch.inference_mode():
-            embedding = functional.normalize(self.network.embed(pools).mean(0), dim=0).numpy()
+            places = self.network.embed(pools)
+            embedding = functional.normalize(places.mean(0), dim=0).numpy()
             felt = self.network.feel(pools.mean(0)).tolist()
         features = dict(zip(FEATURE_NAMES, felt, strict=True))
         return HeardTrack(
@@ -187,6 +199,14 @@ class Ears:
             feature_percentiles={
                 name: self.reference.percentile(name, value) for name, value in features.items()
             },
+            sections=HeardSections(
+                start_s=[start / COLUMNS_PER_SECOND for start in starts],
+                end_s=[
+                    min(start + WINDOW_COLUMNS, mel.shape[1]) / COLUMNS_PER_SECOND
+                    for start in starts
+                ],
+                vectors=places.numpy().astype(np.float32),
+            ),
         )
 
     def probabilities(self, mel: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -1,23 +1,30 @@
 """Every model's weights: name -> file, sha256, version, licence, source.
 
 A model is described by a manifest ``NAME.json``. Manifests (with their ``.safetensors`` beside
-them) are looked for in the folder named by ``MODELS_DIR`` first, so that a site can run weights of
-its own, and then among the ones that ship with the product. What is found is verified by its
-sha256 before it is opened; safetensors files hold no code.
+them) are looked for in the folder named by ``MODELS_DIR`` first, so that an operator can run
+weights of her own; then in the folder that :func:`also_look_in` was told, where the site puts what
+staff have promoted; and then among the ones that ship with the product. What is found is verified
+by its sha256 before it is opened; safetensors files hold no code. A damaged promoted file is passed
+over (and said in the log), so that the shipped one serves meanwhile.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+log = logging.getLogger(__name__)
+
 SHIPPED_DIR = Path(__file__).resolve().parent.parent / "weights"
 REQUIRED = ("ears", "timbre")
+LOCAL, PROMOTED, SHIPPED = "local", "promoted", "shipped"
+_UNUSABLE = (KeyError, ValueError, OSError)
 
 
 class WeightsUnavailable(Exception):
@@ -34,7 +41,7 @@ class Weights:
     sha256: str
     licence: str
     source: str
-    origin: str  # "local" (MODELS_DIR) or "shipped"
+    origin: str  # LOCAL (MODELS_DIR), PROMOTED or SHIPPED
     settings: dict[str, Any]  # what the model needs besides tensors: labels, temperature ...
     figures: dict[str, Any]  # what was measured on held-out data, as on its card
 
@@ -44,10 +51,27 @@ class Weights:
         return f"{self.name}-{self.version}-{self.sha256[:8]}"
 
 
+_promoted_folder: list[Path] = []
+_said: dict[str, str] = {}
+
+
+def also_look_in(folder: Path | None) -> None:
+    """Look for promoted weights in ``folder``, between MODELS_DIR and the shipped ones; None for
+    nowhere. It need not be there."""
+    _promoted_folder[:] = [] if folder is None else [folder]
+
+
+def overriding_manifest(name: str) -> Path | None:
+    """The operator's manifest of a model in MODELS_DIR, which comes before any other; or None."""
+    local = os.environ.get("MODELS_DIR")
+    manifest = Path(local) / f"{name}.json" if local else None
+    return manifest if manifest is not None and manifest.exists() else None
+
+
 def _search_path() -> list[tuple[str, Path]]:
     local = os.environ.get("MODELS_DIR")
-    folders = [("local", Path(local))] if local else []
-    return [*folders, ("shipped", SHIPPED_DIR)]
+    folders = [(LOCAL, Path(local))] if local else []
+    return [*folders, *((PROMOTED, folder) for folder in _promoted_folder), (SHIPPED, SHIPPED_DIR)]
 
 
 def find(name: str) -> Weights:
@@ -60,9 +84,22 @@ def find(name: str) -> Weights:
     """
     for origin, folder in _search_path():
         manifest = folder / f"{name}.json"
-        if manifest.exists():
+        if not manifest.exists():
+            continue
+        if origin != PROMOTED:
             return _read(name, manifest, origin)
+        try:
+            return _read(name, manifest, origin)
+        except (WeightsUnavailable, *_UNUSABLE) as error:
+            _say_once(name, f"the promoted weights are passed over: {error}")
     raise WeightsUnavailable(f"no manifest {name}.json in {[str(f) for _, f in _search_path()]}")
+
+
+def _say_once(name: str, problem: str) -> None:
+    """Pages ask at every request; a problem is logged when it appears, or becomes another one."""
+    if _said.get(name) != problem:
+        _said[name] = problem
+        log.error("%s: %s", name, problem)
 
 
 def read_from(folder: Path, name: str) -> Weights:
@@ -70,7 +107,7 @@ def read_from(folder: Path, name: str) -> Weights:
     manifest = folder / f"{name}.json"
     if not manifest.exists():
         raise WeightsUnavailable(f"no manifest {manifest}")
-    return _read(name, manifest, "local")
+    return _read(name, manifest, LOCAL)
 
 
 def _read(name: str, manifest: Path, origin: str) -> Weights:
@@ -117,6 +154,6 @@ def check() -> dict[str, str | None]:
         try:
             find(name)
             problems[name] = None
-        except (WeightsUnavailable, KeyError, ValueError, OSError) as error:
+        except (WeightsUnavailable, *_UNUSABLE) as error:
             problems[name] = str(error)
     return problems

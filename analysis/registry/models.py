@@ -81,6 +81,11 @@ class LabelSnapshot(models.Model):
     clips = models.PositiveIntegerField()
     singers = models.PositiveIntegerField()
     tags = models.JSONField(default=list)
+    withdrawn_clips = models.PositiveIntegerField(
+        default=0,
+        help_text="Rows that went with their consent since: ``rows`` are no longer what ``sha256`` "
+        "is of, and nothing is trained on them again. ``clips`` and ``singers`` stay as they were.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -163,3 +168,26 @@ class ServingChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.before_identity} -> {self.after_identity}"
+
+
+class RetaggingRun(BackgroundWork):
+    """All tracks tagged anew by a version that was switched on. The watchdog moves it on, no
+    worker (:mod:`analysis.registry.retagging`)."""
+
+    model = models.CharField(max_length=20, choices=ModelName)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="retaggings")
+    total = models.PositiveIntegerField(null=True, blank=True, help_text="None: not counted yet.")
+    done = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.done} of {self.total}"
+
+
+class ComparisonRun(BackgroundWork):
+    """A candidate put beside the serving version, because somebody asked for it by a click."""
+
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.candidate}: {self.state}"

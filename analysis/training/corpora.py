@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def open_collection(
     excerpts: int = 3,
     validation_share: float = 0.25,
     seed: int = 7,
+    told: Callable[[float], object] | None = None,
 ) -> Collection:
     """The tracks of ``data``, which is one of
 
@@ -41,7 +43,8 @@ def open_collection(
     * a folder with one folder of sound files per genre,
     * a CSV table with the columns ``path`` and ``genre``, and perhaps ``artist`` and ``split``.
 
-    Of sound files up to ``excerpts`` pieces of 30 s each are drawn and kept in ``cache``. Raises
+    Of sound files up to ``excerpts`` pieces of 30 s each are drawn and kept in ``cache``; ``told``
+    gets the share (0..1) of the files read, and what it raises ends the reading. Raises
     :class:`~analysis.training.labelled_files.UnusableCorpus`, in words for whoever made the
     collection.
     """
@@ -52,6 +55,7 @@ def open_collection(
         cache=PictureCache(cache, excerpts=excerpts),
         validation_share=validation_share,
         seed=seed,
+        told=told,
     )
     both = len(found.train) + len(found.validation)
     return Collection(

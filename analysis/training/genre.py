@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -52,6 +52,7 @@ def train_trunk(
     init_from: Mapping[str, Tensor] | None = None,
     also: Sequence[MelCorpus] = (),
     processes: Processes = ALONE,
+    told: Callable[[float], object] | None = None,
 ) -> ListeningNetwork:
     """Train trunk and genre head; returns the averaged (EMA) network on the CPU.
 
@@ -59,6 +60,8 @@ def train_trunk(
     ----------
     init_from : state of a listening network or of its trunk to start from (heads in it are left
         aside); ``recipe.trunk_rate`` says how much slower than the heads it then learns
+    told : gets the share (0..1) of the training that is done after each epoch, in the first
+        process; what it raises ends the training, and the next run does the epoch again
     also : more corpora to learn from, with the same genre names; tracks may be of other lengths
 
     A checkpoint is written to ``run_dir`` after every epoch; a run that was killed goes on from it
@@ -66,7 +69,7 @@ def train_trunk(
     Raises ValueError if a checkpoint of another recipe, corpus or starting point is in the way, if
     corpora disagree on the names, or if ``init_from`` is no trunk of this network.
     """
-    task = GenreTask([corpus, *also], recipe=recipe, validation=validation)
+    task = GenreTask([corpus, *also], recipe=recipe, validation=validation, told=told)
     torch.manual_seed(recipe.seed)
     network = ListeningNetwork(len(corpus.names))
     if init_from is not None:
@@ -100,7 +103,9 @@ class GenreTask:
         *,
         recipe: Recipe,
         validation: MelCorpus | None,
+        told: Callable[[float], object] | None = None,
     ) -> None:
+        self._told = told
         self._names = corpora[0].names
         for part in (*corpora, *([validation] if validation else [])):
             if part.names != self._names:
@@ -153,6 +158,8 @@ class GenreTask:
 
     def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
         """Accuracy on the validation tracks, every fourth epoch and after the last one."""
+        if self._told is not None:
+            self._told((epoch + 1) / self._recipe.epochs)
         if self._validation is None or (epoch % 4 != 3 and epoch + 1 != self._recipe.epochs):
             return {}
         device = next(network.parameters()).device

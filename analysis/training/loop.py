@@ -11,7 +11,8 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +50,29 @@ class Task(Protocol):
         """Figures for the log after an epoch (counted from 0); asked of the first process only."""
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Early stopping on a figure of :meth:`Task.measure`, of which less is better.
+
+    Training ends ``patience`` epochs after the best one, and what :func:`fit` gives back is the
+    average as it was then. ``told`` gets the history after every epoch, when its checkpoint is
+    written; what it raises ends the training, which can go on from there.
+    """
+
+    figure: str
+    patience: int
+    told: Callable[[list[dict[str, float]]], object]
+
+    def best(self, history: list[dict[str, float]]) -> int:
+        """Number of the best epoch so far, counted from 1; 0 before the first."""
+        values = [line[self.figure] for line in history]
+        return values.index(min(values)) + 1 if values else 0
+
+    def is_over(self, history: list[dict[str, float]]) -> bool:
+        """Whether the best epoch lies too far back."""
+        return len(history) - self.best(history) >= self.patience
+
+
 def fit(
     network: nn.Module,
     task: Task,
@@ -58,8 +82,10 @@ def fit(
     fingerprint: str,
     device: torch.device,
     processes: Processes = ALONE,
+    watch: Watch | None = None,
 ) -> nn.Module:
-    """Train ``network`` in place; returns the running average of its weights, on the CPU.
+    """Train ``network`` in place; returns the running average of its weights, on the CPU: the one
+    after the last epoch, or with a ``watch`` (in one process only) that of the best.
 
     ``fingerprint`` stands for all that the outcome depends on. Raises
     :class:`~analysis.training.checkpoints.OtherRun` if ``run_dir`` holds another run, and
@@ -86,14 +112,18 @@ def fit(
     }
     checkpoint = Checkpoint(run_dir, fingerprint=fingerprint)
     history: list[dict[str, float]] = []
+    best: dict[str, Tensor] = {}
     saved = checkpoint.load(device)
     if saved is not None:
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         history = saved["history"]
+        best = saved.get("best", {})
         log.info("going on after epoch %d", len(history))
 
     for epoch in range(len(history), recipe.epochs):
+        if watch is not None and watch.is_over(history):
+            break
         started = time.perf_counter()
         # Dropout draws from here.
         torch.manual_seed((recipe.seed * 100_003 + epoch) * 1_009 + processes.rank)
@@ -125,8 +155,16 @@ def fit(
             line["seconds"] = time.perf_counter() - started
             history.append(line)
             log.info(" ".join(f"{key}={value:.4g}" for key, value in line.items()))
-            states = {name: part.state_dict() for name, part in parts.items()}
+            states: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+            if watch is not None:
+                if watch.best(history) == len(history):
+                    best = {name: value.clone() for name, value in average.state_dict().items()}
+                states["best"] = best
             checkpoint.save(states, history=history)
+            if watch is not None:
+                watch.told(history)
+    if best:
+        average.load_state_dict(best)
     processes.unify(average)
     return average.cpu().eval()
 

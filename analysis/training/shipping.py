@@ -41,7 +41,7 @@ class Provenance:
 
     ``trained_on`` names the splits ("train", "train+valid") or lists the ids that the weights have
     seen: held-out figures are refused for these. ``trunk`` is "kept" where the trunk has not
-    learned from the labels, else "tuned".
+    learned from the labels, else "tuned". ``data`` is how the collection is opened again.
     """
 
     version: str
@@ -49,6 +49,7 @@ class Provenance:
     recipe: dict[str, Any]
     trained_on: str | list[str] = "train"
     trunk: str = "tuned"
+    data: dict[str, Any] | None = None
 
 
 def fit_and_measure(
@@ -143,6 +144,7 @@ def ship(evaluated: Evaluated, *, folder: Path, labels: list[str], made: Provena
         },
         figures=_rounded(evaluated.figures),
         recipe=made.recipe,
+        **({} if made.data is None else {"data": made.data}),
     )
     card = model_card.render(json.loads(manifest.read_text(encoding="utf-8")))
     (folder / "ears.md").write_text(card, encoding="utf-8")

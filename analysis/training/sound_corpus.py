@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,9 +73,13 @@ def labelled_files(data: Path) -> list[LabelledFile]:
 
 
 def read_tracks(
-    files: Sequence[LabelledFile], *, cache: PictureCache
+    files: Sequence[LabelledFile],
+    *,
+    cache: PictureCache,
+    told: Callable[[float], object] | None = None,
 ) -> tuple[list[Track], list[Skipped]]:
-    """Decode all files; those that cannot be used, and copies of others, are skipped.
+    """Decode all files; those that cannot be used, and copies of others, are skipped. ``told`` gets
+    the share (0..1) of them that is read.
 
     Raises :class:`~analysis.training.labelled_files.UnusableCorpus` if more than half of them
     cannot be decoded.
@@ -84,7 +88,10 @@ def read_tracks(
     skipped: list[Skipped] = []
     seen: dict[bytes, LabelledFile] = {}
     bad = 0
-    for file, drawn in zip(files, cache.draw_all([file.path for file in files]), strict=True):
+    pictures = cache.draw_all([file.path for file in files])
+    for number, (file, drawn) in enumerate(zip(files, pictures, strict=True), start=1):
+        if told is not None:
+            told(number / len(files))
         if drawn.pictures is None:
             bad += 1
             skipped.append(Skipped(file, drawn.refusal))
@@ -103,7 +110,12 @@ def read_tracks(
 
 
 def load_sound(
-    data: Path, *, cache: PictureCache, validation_share: float = 0.25, seed: int = 7
+    data: Path,
+    *,
+    cache: PictureCache,
+    validation_share: float = 0.25,
+    seed: int = 7,
+    told: Callable[[float], object] | None = None,
 ) -> SoundCorpora:
     """Training and validation tracks of a folder per genre, or of a CSV table.
 
@@ -112,7 +124,7 @@ def load_sound(
     """
     files = labelled_files(data)
     names = genre_names(files)
-    tracks, skipped = read_tracks(files, cache=cache)
+    tracks, skipped = read_tracks(files, cache=cache, told=told)
     _check_enough(names, files, tracks)
     unknown = sum(1 for track in tracks if not track.file.artist)
     remarks = []

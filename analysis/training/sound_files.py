@@ -11,27 +11,12 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from analysis.sound.decode import stream
-from analysis.sound.fold import Fold
-from analysis.sound.measure import MonoCollector
 from analysis.sound.mel import log_mel
+from analysis.sound.mono import mono_of_file
 
 Float = npt.NDArray[np.float32]
 
 SUFFIXES = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-
-
-def mono_of_file(path: str | os.PathLike[str]) -> Float:
-    """Mono mix at 22,050 Hz (n,) of a file, as the listening stage hears it.
-
-    Raises UndecodableAudio as :func:`analysis.sound.decode.stream` does.
-    """
-    with stream(path) as blocks:
-        fold = Fold(blocks.info.channel_layout)
-        mono = MonoCollector(sample_rate=blocks.info.sample_rate, expected_s=blocks.info.duration_s)
-        for block in blocks:
-            mono.add(fold.mono(fold.stereo(block)))
-    return mono.result().copy()
 
 
 def mel_of_file(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:

@@ -17,6 +17,7 @@ from catalog.services.albums import (
     order_tracks,
     update_album,
 )
+from catalog.services.consent import set_artist_consent, set_track_consent
 from catalog.services.receiving import (
     OffsetConflict,
     TooManyUploads,
@@ -75,6 +76,8 @@ __all__ = [
     "received_bytes",
     "refuse_upload",
     "revoke_share_link",
+    "set_artist_consent",
+    "set_track_consent",
     "tidy_uploads",
     "too_large",
     "update_album",

@@ -23,7 +23,7 @@ from catalog.pictures import PictureRefused, reencode
 from catalog.probing import FileRefused, ProbedAudio, probe
 from catalog.services.albums import create_album
 from catalog.services.receiving import quota_refusal
-from catalog.signals import revision_added
+from catalog.signals import revision_added, tracks_added
 from catalog.spool import Spool
 from catalog.tags import Tags, read_tags
 
@@ -245,6 +245,7 @@ def _make_track(upload: Upload, artist: Artist, tags: Tags) -> Track:
     )
     track.full_clean()
     track.save()
+    tracks_added.send(Track, tracks=[track])
     return track
 
 
@@ -259,6 +260,7 @@ def _make_reference(upload: Upload, artist: Artist, tags: Tags) -> Track:
     )
     track.full_clean()
     track.save()
+    tracks_added.send(Track, tracks=[track])
     return track
 
 

@@ -69,7 +69,13 @@ def update_profile(
     artist.full_clean()
     with transaction.atomic():
         replace_picture(artist, "picture", picture, remove=remove_picture)
-        artist.save()
+        # Consent is not among them: a page that is older than its withdrawal must not give it back.
+        artist.save(
+            update_fields=[
+                "name", "bio", "default_genre", "auto_separate", "auto_voice", "auto_lyrics",
+                "picture",
+            ]
+        )  # fmt: skip
     return artist
 
 

@@ -11,11 +11,18 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from catalog.models import Album, Revision, ShareLink, Track
+from catalog.models import Album, Revision, ShareLink, Track, User
 from catalog.names import MAX_NOTE_LENGTH, clean_text
 from catalog.selectors import current_revision_ids
+from catalog.services.consent import set_track_consent
 from catalog.signals import reanalysis_wanted
 from catalog.tags import normal_isrc
+
+# Consent has a way of its own: a form that is older than its withdrawal must not give it back.
+_DETAILS = (
+    "title", "version", "composer", "isrc", "release_date", "discoverable", "is_reference", "album",
+    "position", "updated_at",
+)  # fmt: skip
 
 
 def update_track(
@@ -28,10 +35,13 @@ def update_track(
     release_date: date | None,
     discoverable: bool,
     is_reference: bool = False,
+    may_train: bool | None = None,
+    by: User | None = None,
 ) -> Track:
     """Change what is known about a track. Raises ValidationError.
 
-    A track that turns out to be somebody else's leaves its album, and its share links end.
+    A track that turns out to be somebody else's leaves its album, its share links end, and nothing
+    is trained on it. ``may_train`` gives or ends consent to that; None leaves it as it is.
     """
     code = normal_isrc(isrc)
     if isrc.strip() and not code:
@@ -52,8 +62,19 @@ def update_track(
     if is_reference:
         track.album, track.position = None, 0
     track.full_clean()
+    if is_reference and may_train:
+        raise ValidationError(
+            {
+                "may_train": "A reference is somebody else's music: training on it is not yours to "
+                "allow."
+            }
+        )
     with transaction.atomic():
-        track.save()
+        track.save(update_fields=_DETAILS)
+        if may_train is not None or is_reference:
+            allow = bool(may_train) and not is_reference
+            set_track_consent(Track.objects.filter(pk=track.pk), allow=allow, by=by)
+            track.may_train = allow
         if is_reference:
             ShareLink.objects.filter(track=track, revoked_at=None).update(revoked_at=timezone.now())
     return track

@@ -51,6 +51,7 @@ def album(request: ArtistRequest, album_id: UUID) -> HttpResponse:
         "album": found,
         "tracks": tracks,
         "total_s": fsum(track.duration_s or 0.0 for track in tracks),  # type: ignore[attr-defined]
+        "allowed": sum(track.may_train for track in tracks),
         "sections": album_sections(found) if tracks else [],
     }
     return render(request, "catalog/album.html", context)

@@ -21,6 +21,7 @@ from catalog.library import (
     table_facets,
 )
 from catalog.models import Album
+from catalog.views.consent import say_consent
 
 NEW_ALBUM = "new"
 
@@ -58,10 +59,10 @@ def library_track(request: ArtistRequest, track_id: UUID) -> HttpResponse:
 @artist_required
 @require_POST
 def library_bulk(request: ArtistRequest) -> HttpResponse:
-    """Delete, move or analyse again the selected tracks."""
+    """Delete, move or analyse again the selected tracks, or say whether they may be trained on."""
     tracks = chosen_tracks(request.artist, request.POST.getlist("track"))
     action = request.POST.get("action", "")
-    if action not in {"delete", "move", "reanalyse"}:
+    if action not in {"delete", "move", "reanalyse", "allow_training", "end_training"}:
         return HttpResponseBadRequest("Choose what to do with the tracks.")
     count = tracks.count()
     if count == 0:
@@ -69,6 +70,8 @@ def library_bulk(request: ArtistRequest) -> HttpResponse:
     elif action == "reanalyse":
         services.reanalyse_tracks(tracks)
         messages.success(request, f"{_tracks(count)} will be analysed again.")
+    elif action in {"allow_training", "end_training"}:
+        say_consent(request, tracks, allow=action == "allow_training")
     elif action == "move":
         return _move(request, tracks, count)
     elif request.POST.get("confirmed"):

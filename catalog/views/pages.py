@@ -24,7 +24,7 @@ from catalog.pictures import PictureRefused
 def home(request: HttpRequest) -> HttpResponse:
     """The landing page for strangers, the library for everybody else."""
     if request.user.is_authenticated:
-        return redirect("library")
+        return redirect(cast(User, request.user).landing_page)
     return render(request, "home.html")
 
 
@@ -62,6 +62,7 @@ def profile(request: ArtistRequest) -> HttpResponse:
         "counts": track_counts(request.artist),
         "used_bytes": selectors.used_bytes(request.artist),
         "quota_bytes": selectors.quota_bytes(request.artist),
+        "consent": selectors.consent_of(request.artist),
     }
     return render(request, "catalog/profile.html", context, status=422 if form.errors else 200)
 

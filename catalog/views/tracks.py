@@ -37,6 +37,8 @@ def track_edit(request: ArtistRequest, track_id: UUID) -> HttpResponse:
                 release_date=data["release_date"],
                 discoverable=data["discoverable"],
                 is_reference=data["is_reference"],
+                may_train=data["may_train"],
+                by=request.user,
             )
         except ValidationError as error:
             add_errors(form, error)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
-from functools import wraps
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,7 +20,7 @@ from django.utils.http import http_date
 from django.views.decorators.cache import never_cache
 
 from catalog import access, selectors, services
-from catalog.models import Artist, Upload, UploadState, User
+from catalog.models import Album, Artist, Revision, Track, Upload, UploadState, User
 from catalog.probing import FileRefused
 from catalog.spool import UploadBusy
 
@@ -32,7 +30,7 @@ _BODY_TYPE = "application/offset+octet-stream"
 _STATUS_OF_REFUSAL = {"too_large": 413, "over_quota": 413, "storage_full": 507}
 
 
-class _Problem(Exception):
+class Problem(Exception):
     """An answer other than success, as a problem document."""
 
     def __init__(self, status: int, code: str, detail: str, **extra: Any) -> None:
@@ -40,38 +38,91 @@ class _Problem(Exception):
         self.status, self.code, self.detail, self.extra = status, code, detail, extra
 
 
-def _tus(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """The frame of every tus answer: version check, log-in, artist, headers, problems."""
+class Door:
+    """Through which an upload comes: who may do what with whose uploads, and what the addresses
+    are. This one is that of the site's own pages; the partners' interface has another.
 
-    @never_cache
-    @wraps(view)
-    def framed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            response = _checked(view, request, *args, **kwargs)
-        except _Problem as problem:
-            response = _problem_response(problem)
-        except (Http404, Upload.DoesNotExist):  # the row goes with the track that it was for
-            response = _problem_response(_Problem(404, "unknown", "There is no such upload."))
-        response["Tus-Resumable"] = TUS_VERSION
-        patch_vary_headers(response, ["Cookie"])
-        return response
+    ``takes_twins``: content that the artist has already is a success, whose result is the revision
+    that is there; here it is a refusal that the page shows.
+    """
 
-    return framed
+    takes_twins = False
+
+    def enter(self, request: HttpRequest) -> None:
+        """Raises :class:`Problem` for somebody who may not come in at all."""
+        if not request.user.is_authenticated:
+            raise Problem(
+                401, "login", "You are logged out. Log in again; the upload then goes on."
+            )
+        if access.find_artist(cast(User, request.user)) is None:
+            raise Problem(403, "no_artist", "This account has no artist page to upload to.")
+
+    def artist(self, request: HttpRequest, metadata: dict[str, str]) -> Artist:
+        """Whose new tracks these are, where neither a track nor an album says it."""
+        return cast(Artist, access.find_artist(cast(User, request.user)))
+
+    def track(self, request: HttpRequest, track_id: UUID) -> Track:
+        """A track that may get a new version. Raises Http404."""
+        return selectors.get_track_for(cast(User, request.user), track_id)
+
+    def album(self, request: HttpRequest, album_id: UUID) -> Album:
+        """An album that may get new tracks. Raises Http404."""
+        return selectors.get_album_for(cast(User, request.user), album_id)
+
+    def upload(self, request: HttpRequest, upload_id: UUID) -> Upload:
+        """An upload that may go on. Raises Http404."""
+        return selectors.get_upload_for(cast(User, request.user), upload_id)
+
+    def address(self, upload: Upload) -> str:
+        """Where its pieces go."""
+        return reverse("upload_resource", args=[upload.pk])
+
+    def result(self, revision: Revision) -> str:
+        """Where to look at what became of it."""
+        return reverse("track", args=[revision.track_id])
+
+    def problem(self, problem: Problem) -> HttpResponse:
+        """A problem as an answer."""
+        return _problem_response(problem)
 
 
-def _checked(
-    view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any
-) -> HttpResponse:
+_SITE = Door()
+
+
+@never_cache
+def uploads(request: HttpRequest) -> HttpResponse:
+    """POST opens an upload; OPTIONS tells what the server can do."""
+    return serve(_SITE, request)
+
+
+@never_cache
+def upload_resource(request: HttpRequest, upload_id: UUID) -> HttpResponse:
+    """HEAD tells the offset, PATCH takes bytes, DELETE gives the upload up."""
+    return serve(_SITE, request, upload_id)
+
+
+def serve(door: Door, request: HttpRequest, upload_id: UUID | None = None) -> HttpResponse:
+    """The frame of every tus answer: version check, permission, headers, problems."""
+    try:
+        response = _checked(door, request, upload_id)
+    except Problem as problem:
+        response = door.problem(problem)
+    except (Http404, Upload.DoesNotExist):  # the row goes with the track that it was for
+        response = door.problem(Problem(404, "unknown", "There is no such upload."))
+    response["Tus-Resumable"] = TUS_VERSION
+    patch_vary_headers(response, ["Cookie"])
+    return response
+
+
+def _checked(door: Door, request: HttpRequest, upload_id: UUID | None) -> HttpResponse:
     if request.method == "OPTIONS":
         return _options()
     if request.headers.get("Tus-Resumable") != TUS_VERSION:
-        raise _Problem(412, "version", f"This server speaks tus {TUS_VERSION}.")
-    if not request.user.is_authenticated:
-        raise _Problem(401, "login", "You are logged out. Log in again; the upload then goes on.")
-    artist = access.find_artist(cast(User, request.user))
-    if artist is None:
-        raise _Problem(403, "no_artist", "This account has no artist page to upload to.")
-    return view(request, artist, *args, **kwargs)
+        raise Problem(412, "version", f"This server speaks tus {TUS_VERSION}.")
+    door.enter(request)
+    if upload_id is None:
+        return _create(door, request)
+    return _go_on(door, request, upload_id)
 
 
 def _options() -> HttpResponse:
@@ -82,22 +133,20 @@ def _options() -> HttpResponse:
     return response
 
 
-@_tus
-def uploads(request: HttpRequest, artist: Artist) -> HttpResponse:
-    """POST opens an upload; OPTIONS tells what the server can do."""
+def _create(door: Door, request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _not_allowed("POST, OPTIONS")
     if "Upload-Defer-Length" in request.headers:
-        raise _Problem(400, "length", "The length of the file must be told when it is created.")
+        raise Problem(400, "length", "The length of the file must be told when it is created.")
     length = _whole_number(request, "Upload-Length")
     metadata = _metadata(request.headers.get("Upload-Metadata", ""))
-    user = cast(User, request.user)
     track_id, album_id = _as_uuid(metadata, "track"), _as_uuid(metadata, "album")
-    track = selectors.get_track_for(user, track_id) if track_id else None
-    album = selectors.get_album_for(user, album_id) if album_id else None
+    track = door.track(request, track_id) if track_id else None
+    album = door.album(request, album_id) if album_id else None
+    owner = track.artist if track else album.artist if album else door.artist(request, metadata)
     try:
         upload = services.create_upload(
-            artist=track.artist if track else album.artist if album else artist,
+            artist=owner,
             filename=metadata.get("filename", ""),
             folder=metadata.get("folder", ""),
             length_bytes=length,
@@ -107,104 +156,111 @@ def uploads(request: HttpRequest, artist: Artist) -> HttpResponse:
             is_reference=metadata.get("reference", "") == "1",
         )
     except services.TooManyUploads as refusal:
-        raise _Problem(
+        raise Problem(
             429, "too_many", str(refusal), headers={"Retry-After": str(refusal.retry_after_s)}
         ) from refusal
     except FileRefused as refusal:
         raise _of_refusal(refusal) from refusal
     response = HttpResponse(status=201)
     if request.content_type == _BODY_TYPE and _body_size(request) > 0:
-        _receive(request, upload, offset=0)
-    response["Location"] = reverse("upload_resource", args=[upload.pk])
-    _describe(response, upload)
+        _receive(door, request, upload, offset=0)
+    response["Location"] = door.address(upload)
+    _describe(door, response, upload)
     return response
 
 
-@_tus
-def upload_resource(request: HttpRequest, artist: Artist, upload_id: UUID) -> HttpResponse:
-    """HEAD tells the offset, PATCH takes bytes, DELETE gives the upload up."""
+def _go_on(door: Door, request: HttpRequest, upload_id: UUID) -> HttpResponse:
     if request.method not in {"HEAD", "PATCH", "DELETE"}:
         return _not_allowed("HEAD, PATCH, DELETE, OPTIONS")
-    upload = selectors.get_upload_for(cast(User, request.user), upload_id)
+    upload = door.upload(request, upload_id)
     if request.method == "DELETE":
         if upload.state in {UploadState.CANCELLED, UploadState.REFUSED}:
             raise _over(upload)
         services.cancel_upload(upload)
         return HttpResponse(status=204)
     if request.method == "HEAD":
-        if upload.state in {UploadState.CANCELLED, UploadState.REFUSED}:
+        if upload.state in {UploadState.CANCELLED, UploadState.REFUSED} and not _is_twin(
+            door, upload
+        ):
             raise _over(upload)
         response = HttpResponse()
         response["Upload-Length"] = str(upload.length_bytes)
         services.received_bytes(upload)
     else:
         if request.content_type != _BODY_TYPE:
-            raise _Problem(415, "content_type", f"Bytes are taken as {_BODY_TYPE}.")
-        _receive(request, upload, offset=_whole_number(request, "Upload-Offset"))
+            raise Problem(415, "content_type", f"Bytes are taken as {_BODY_TYPE}.")
+        _receive(door, request, upload, offset=_whole_number(request, "Upload-Offset"))
         response = HttpResponse(status=204)
-    _describe(response, upload)
+    _describe(door, response, upload)
     return response
 
 
-def _receive(request: HttpRequest, upload: Upload, *, offset: int) -> None:
+def _is_twin(door: Door, upload: Upload) -> bool:
+    """Whether the content was there already, where that is a success."""
+    return door.takes_twins and upload.reason_code == "duplicate" and upload.revision_id is not None
+
+
+def _receive(door: Door, request: HttpRequest, upload: Upload, *, offset: int) -> None:
     """Take the body; check the file once it is whole."""
     size = _body_size(request)
     if size > settings.UPLOAD_CHUNK_MAX_BYTES:
-        raise _Problem(
+        raise Problem(
             413, "piece_too_large", f"Send at most {settings.UPLOAD_CHUNK_MAX_BYTES} bytes at once."
         )
     try:
         services.receive(upload, offset=offset, source=request, size_bytes=size)
     except UploadBusy as busy:
-        raise _Problem(423, "busy", "Another connection is sending this file.") from busy
+        raise Problem(423, "busy", "Another connection is sending this file.") from busy
     except services.OffsetConflict as conflict:
-        raise _Problem(
+        raise Problem(
             409, "offset", f"The upload stands at byte {upload.offset_bytes}.",
             headers={"Upload-Offset": str(upload.offset_bytes)},
         ) from conflict  # fmt: skip
     except services.UploadTooLong as too_long:
-        raise _Problem(
+        raise Problem(
             413, "too_long", "More bytes came than the file was said to have."
         ) from too_long
     except services.UploadOver as over:
         raise _over(upload) from over
     except ConnectionError as broken:
-        raise _Problem(400, "broken_off", "The connection broke; the upload can go on.") from broken
+        raise Problem(400, "broken_off", "The connection broke; the upload can go on.") from broken
     except FileRefused as refusal:
         raise _of_refusal(refusal) from refusal
     if upload.offset_bytes == upload.length_bytes:
         services.complete_upload(upload)
-        if upload.state == UploadState.REFUSED:
-            raise _refused(upload)
+        if upload.state == UploadState.REFUSED and not _is_twin(door, upload):
+            raise _refused(door, upload)
 
 
-def _describe(response: HttpResponse, upload: Upload) -> None:
+def _describe(door: Door, response: HttpResponse, upload: Upload) -> None:
     response["Upload-Offset"] = str(upload.offset_bytes)
     if upload.state == UploadState.RECEIVING:
         response["Upload-Expires"] = http_date(upload.expires_at.timestamp())
-    if upload.state == UploadState.ACCEPTED and upload.revision is not None:
-        response["Upload-Result"] = reverse("track", args=[upload.revision.track_id])
+    if upload.revision is not None and (
+        upload.state == UploadState.ACCEPTED or _is_twin(door, upload)
+    ):
+        response["Upload-Result"] = door.result(upload.revision)
     if upload.state == UploadState.CHECKING:
         response["Upload-Wait"] = upload.reason or "The file is being checked."
 
 
-def _refused(upload: Upload) -> _Problem:
+def _refused(door: Door, upload: Upload) -> Problem:
     extra = {}
     if upload.revision is not None:
-        extra["url"] = reverse("track", args=[upload.revision.track_id])
-    return _Problem(422, upload.reason_code, upload.reason, **extra)
+        extra["url"] = door.result(upload.revision)
+    return Problem(422, upload.reason_code, upload.reason, **extra)
 
 
-def _over(upload: Upload) -> _Problem:
+def _over(upload: Upload) -> Problem:
     """410: what is refused, cancelled or expired does not come back; a client starts anew."""
-    return _Problem(410, "over", upload.reason or "This upload is over. Start it again.")
+    return Problem(410, "over", upload.reason or "This upload is over. Start it again.")
 
 
-def _of_refusal(refusal: FileRefused) -> _Problem:
-    return _Problem(_STATUS_OF_REFUSAL.get(refusal.code, 422), refusal.code, refusal.message)
+def _of_refusal(refusal: FileRefused) -> Problem:
+    return Problem(_STATUS_OF_REFUSAL.get(refusal.code, 422), refusal.code, refusal.message)
 
 
-def _problem_response(problem: _Problem) -> HttpResponse:
+def _problem_response(problem: Problem) -> HttpResponse:
     headers = problem.extra.pop("headers", {})
     document = {
         "type": "about:blank",
@@ -228,14 +284,14 @@ def _not_allowed(allowed: str) -> HttpResponse:
 def _body_size(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH") or ""
     if not length.isascii() or not length.isdigit():
-        raise _Problem(411, "content_length", "The length of the body must be told.")
+        raise Problem(411, "content_length", "The length of the body must be told.")
     return int(length)
 
 
 def _whole_number(request: HttpRequest, name: str) -> int:
     text = request.headers.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise _Problem(400, "header", f"{name} must be a whole number.")
+        raise Problem(400, "header", f"{name} must be a whole number.")
     return int(text)
 
 
@@ -247,7 +303,7 @@ def _metadata(header: str) -> dict[str, str]:
         try:
             found[key] = base64.b64decode(value.strip(), validate=True).decode("utf-8", "replace")
         except (binascii.Error, ValueError) as error:
-            raise _Problem(400, "metadata", "Upload-Metadata must be base64.") from error
+            raise Problem(400, "metadata", "Upload-Metadata must be base64.") from error
     return found
 
 

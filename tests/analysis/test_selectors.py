@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from analysis import selectors
+from analysis.discovery import indexing
+from analysis.discovery.models import EmbeddingSpace
 from analysis.models import Embedding
-from tests.factories import ArtistFactory, ReportFactory, RevisionFactory, TrackFactory, document
+from tests.factories import ArtistFactory, ReportFactory, RevisionFactory, TrackFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -43,20 +45,26 @@ def test_nearest_first_and_never_itself():
     assert [hit.percentile for hit in found] == [None, None], "a share of two says nothing"
 
 
-def test_the_percentile_is_the_share_of_tracks_that_are_farther():
+def test_the_percentile_is_the_share_of_all_pairs_that_are_farther_apart():
+    """On a circle of 36 tracks, ten degrees apart, two that are n steps apart are nearer than all
+    pairs of more steps: of 35 others of each, 2 n at most are as near."""
     artist = ArtistFactory()
-    mine, report = heard(artist, at(0))
-    for degrees in range(4, 84, 4):
-        heard(artist, at(degrees))
-    found = selectors.similar_tracks(report, asker=artist, exclude=mine, limit=3)
-    assert [hit.percentile for hit in found] == [95, 90, 85]
+    (mine, report), *_ = [heard(artist, at(10 * step)) for step in range(36)]
+    found = selectors.similar_tracks(report, asker=artist, exclude=mine)
+    assert {hit.percentile for hit in found} == {None}, "nothing was measured yet"
+    indexing.measure(EmbeddingSpace.objects.get())
+    found = selectors.similar_tracks(report, asker=artist, exclude=mine, limit=4)
+    told = [hit.percentile for hit in found]
+    assert told == sorted(told, reverse=True)
+    assert told[0] == pytest.approx(100 * (1 - 2 / 35), abs=3)
+    assert told[3] == pytest.approx(100 * (1 - 4 / 35), abs=3)
 
 
 def test_another_artists_track_must_be_discoverable():
     artist, other = ArtistFactory(), ArtistFactory()
     mine, report = heard(artist, at(0))
     heard(other, at(1))
-    public, _ = heard(other, at(5), discoverable=True)
+    public, _ = heard(other, at(15), discoverable=True)
     found = selectors.similar_tracks(report, asker=artist, exclude=mine)
     assert [(hit.track, hit.is_own) for hit in found] == [(public, False)]
 
@@ -87,30 +95,3 @@ def test_ten_among_hundreds_that_may_not_be_seen_are_all_found():
     own = {heard(artist, at(0) + generator.normal(0, 0.3, 128))[0] for _ in range(8)}
     found = selectors.similar_tracks(report, asker=artist, exclude=mine)
     assert {hit.track for hit in found} == own
-
-
-class TestReasons:
-    def test_what_is_shared_is_named(self):
-        found = selectors.reasons(document(), document())
-        assert found[:3] == ["same tempo, 120 BPM", "same key, A minor", "both heard as jazz"]
-
-    def test_a_genre_nobody_is_sure_of_is_no_reason(self):
-        unsure = document(genre={"label": "jazz", "decided": False})
-        assert "both heard as jazz" not in selectors.reasons(document(), unsure)
-
-    def test_double_time_is_named(self):
-        found = selectors.reasons(document(tempo={"bpm": 70.0}), document(tempo={"bpm": 141.0}))
-        assert "tempo at half or double time" in found
-
-    def test_nothing_in_common_gives_no_reasons(self):
-        other = document(
-            tempo={"bpm": 87.0},
-            key={"tonic": "C", "mode": "major"},
-            genre={"label": "metal", "decided": True},
-            features={"energy": 1.0, "danceability": 0.0, "acousticness": 0.0, "valence": 0.0},
-        )
-        assert selectors.reasons(document(), other) == []
-
-    def test_missing_tempo_and_key_are_no_reason(self):
-        nothing = document(tempo={"bpm": None}, key={"tonic": None, "mode": None})
-        assert not any("tempo" in r or "key" in r for r in selectors.reasons(nothing, nothing))

@@ -1,4 +1,5 @@
-"""Measure the timbre model on singers it never heard: ``manage.py evaluate_timbre``."""
+"""Measure the timbre model on singers it never heard: ``manage.py evaluate_timbre --voices PATH``,
+or against people's labels on this site's held-out singers: ``--labels``."""
 
 from __future__ import annotations
 
@@ -14,22 +15,50 @@ from django.core.management.base import BaseCommand, CommandError
 class Command(BaseCommand):
     help = (
         "Print what known changes (breath, clipping, shelves, gain) do to the tags of the timbre "
-        "model that serves, on recordings of singers; fails where it breaks a promise."
+        "model that serves, on recordings of singers; fails where it breaks a promise. With "
+        "--labels, how well a version agrees with people on the singers that are held out."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
+        where = parser.add_mutually_exclusive_group(required=True)
+        where.add_argument(
+            "--labels", action="store_true", help="against this site's held-out labels"
+        )
+        where.add_argument(
             "--voices",
-            required=True,
             type=Path,
             help="folder or CSV as of train_timbre; of a CSV with splits the valid ones are taken",
+        )
+        # The argument of its own name is Django's.
+        parser.add_argument(
+            "--version-id",
+            default="",
+            help="with --labels: id or identity of another version than the one that serves",
         )
         parser.add_argument("--cache", type=Path, help="keep the clips here for the next time")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
         parser.add_argument("--threads", type=int, default=1)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["labels"]:
+            self._of_labels(options)
+        else:
+            self._of_voices(options)
+
+    def _of_labels(self, options: dict[str, Any]) -> None:
+        import torch
+
+        from analysis.registry.foreground import TrainingFailed, agreement_of, described
+
+        torch.set_num_threads(options["threads"])
+        try:
+            found = agreement_of(options["version_id"])
+        except TrainingFailed as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(found) if options["json"] else described(found))
+
+    def _of_voices(self, options: dict[str, Any]) -> None:
         import torch
 
         from analysis.neural.timbre.model import load

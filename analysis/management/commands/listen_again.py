@@ -28,9 +28,20 @@ class Command(BaseCommand):
             "--older", action="store_true", help="earlier versions of the tracks as well"
         )
 
+        parser.add_argument(
+            "--without-sections",
+            action="store_true",
+            help="instead, the tracks that were heard before sections were kept, which tell "
+            "which part of one song is like which of another",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         artist = _artist(options["artist"]) if options["artist"] else None
         try:
+            if options["without_sections"]:
+                queued = listening_again.request_sections(artist)
+                self.stdout.write(f"{queued} heard before sections were kept: queued again.")
+                return
             done = listening_again.request(artist, with_earlier=options["older"])
         except (WeightsUnavailable, KeyError, ValueError, OSError) as error:
             raise CommandError(f"The listening model cannot be used: {error}") from error

@@ -22,6 +22,8 @@ from django_q.models import OrmQ
 
 from analysis import jobs
 from analysis.models import Job, JobState
+from analysis.registry.following import look_after_models
+from catalog.models import WebhookEndpoint
 from sonicsite.processes import Child, stop_all
 
 log = logging.getLogger(__name__)
@@ -114,6 +116,11 @@ class Command(BaseCommand):
         folder = Path(settings.DATA_DIR) / "run"
         folder.mkdir(parents=True, exist_ok=True)
         os.nice(NICENESS)
+        self.webhooks = Child(
+            "webhook sender",
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "send_webhooks"],
+            env={**os.environ},
+        )
         clusters = [
             Cluster(queue, folder / f"{queue}.{os.getpid()}.beat")
             for queue in options["queues"]
@@ -124,7 +131,8 @@ class Command(BaseCommand):
                 cluster.child.start()
             self.keep(clusters)
         finally:
-            killed = stop_all([cluster.child for cluster in clusters], STOP_SECONDS)
+            children = [self.webhooks, *(cluster.child for cluster in clusters)]
+            killed = stop_all(children, STOP_SECONDS)
             if killed:
                 log.warning("jobs were cut off and will start again: %s", ", ".join(killed))
             for cluster in clusters:
@@ -142,6 +150,10 @@ class Command(BaseCommand):
                 if reason is not None:
                     log.error("the %s %s; starting it again", cluster.child.name, reason)
                     self.release.add(cluster.queue)
+            if self.webhooks.process is not None:
+                reason = self.webhooks.keep_alive()
+                if reason is not None:
+                    log.error("the %s %s; starting it again", self.webhooks.name, reason)
             if time.monotonic() >= watch_at:
                 watch_at = time.monotonic() + self.watch(clusters)
             if not self.stopping:
@@ -153,7 +165,11 @@ class Command(BaseCommand):
             for queue in sorted(self.release):
                 release_tickets(queue)
                 self.release.discard(queue)
+            look_after_models()
             done = jobs.tick()
+            # The process costs memory, so it waits for somebody to want something sent.
+            if self.webhooks.process is None and WebhookEndpoint.objects.exists():
+                self.webhooks.start()
             for cluster in clusters:
                 reason = cluster.is_hung()
                 if reason is not None:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from argparse import ArgumentParser
-from collections.abc import Mapping
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from analysis.neural.listener import ListeningNetwork
     from analysis.training.corpora import Collection
-    from analysis.training.datasets import MelCorpus
-    from analysis.training.features import FeatureData
-    from analysis.training.recipe import Recipe
-    from analysis.training.shipping import Provenance
 
 
 class Command(BaseCommand):
@@ -66,6 +58,12 @@ class Command(BaseCommand):
             help="after measuring, ship weights that have learned from the validation tracks, too; "
             "the measured ones stay in --run",
         )
+        parser.add_argument(
+            "--register",
+            action="store_true",
+            help="enter the new ears into the site's registry as a candidate, and compare them "
+            "with those that serve",
+        )
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--learning-rate", type=float)
@@ -81,69 +79,68 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         import torch
 
-        from analysis.training import held_out
         from analysis.training.checkpoints import OtherRun
-        from analysis.training.corpora import open_collection
         from analysis.training.distributed import pick_device, processes
-        from analysis.training.genre import train_trunk
-        from analysis.training.genre_head import KEPT_TRUNK, HeadRecipe
-        from analysis.training.shipping import Provenance
+        from analysis.training.ears_training import EarsPlan, open_plan, train_ears
 
         if options["threads"]:
             torch.set_num_threads(options["threads"])
-        run = Path(options["run"])
+        plan = EarsPlan(
+            data=Path(options["data"]),
+            run=Path(options["run"]),
+            out=Path(options["out"]),
+            version=options["model_version"],
+            init=tuple(options["init"]) if options["init"] else None,
+            trunk=options["trunk"],
+            on_all=options["on_all"],
+            epochs=options["epochs"],
+            seed=options["seed"],
+            learning_rate=options["learning_rate"],
+            validation_share=options["validation_share"],
+            excerpts=options["excerpts"],
+            device=options["device"],
+        )
+        if options["register"] and plan.on_all:
+            raise CommandError(
+                "--register compares the new ears with those that serve on tracks that neither has "
+                "heard, and with --on-all there are none left. Leave one of them out."
+            )
         try:
-            with processes(pick_device(options["device"])) as together:
+            with processes(pick_device(plan.device)) as together:
                 level = logging.INFO if together.is_first else logging.WARNING
                 logging.getLogger("analysis").setLevel(level)
-                collection = together.in_turn(
-                    lambda: open_collection(
-                        Path(options["data"]),
-                        cache=run / "pictures",
-                        excerpts=options["excerpts"],
-                        validation_share=options["validation_share"],
-                        seed=options["seed"] or 7,
-                    ),
-                )
+                collection = together.in_turn(lambda: open_plan(plan))
                 if together.is_first:
                     self._tell(collection)
-                trunk = _trunk(options["init"] or ["ears" if collection.is_sound else "none"])
-                keep = options["trunk"] == "kept" or (options["trunk"] is None and bool(trunk))
-                if keep and trunk is None:
-                    raise ValueError("--trunk kept needs a trunk to start from: see --init")
-                recipe = _recipe(options, pretrained=trunk is not None)
-
-                def learn(corpus: MelCorpus, part: str) -> ListeningNetwork:
-                    if keep and trunk is not None:
-                        return _with_head(trunk, corpus)
-                    return train_trunk(
-                        corpus,
-                        recipe=recipe,
-                        run_dir=run / part,
-                        validation=collection.validation,
-                        device=options["device"],
-                        init_from=trunk,
-                        processes=together,
-                    )
-
-                network = learn(collection.train, "")
-                everything = None
-                if options["on_all"]:
-                    sides = {"train": collection.train, "valid": collection.validation}
-                    everything = held_out.together(sides)
-                    on_all = learn(everything, "on_all")
+                manifest = train_ears(plan, collection, processes=together, warn=self.stderr.write)
         except (ValueError, OtherRun, FloatingPointError) as error:
             raise CommandError(str(error)) from error
-        if together.is_first:
-            how = {"head": asdict(HeadRecipe())} if keep else {"trunk": asdict(recipe)}
-            made = Provenance(
-                version=options["model_version"],
-                source=collection.source,
-                recipe=how,
-                trunk=KEPT_TRUNK if keep else "tuned",
-            )
-            last = (on_all, everything) if everything else None
-            self._ship(network, collection, made, options, last=last)
+        if manifest is None:
+            return
+        accuracy = json.loads(manifest.read_text(encoding="utf-8"))["figures"]["accuracy"]
+        self.stdout.write(f"validation accuracy {accuracy:.3f}; {manifest}")
+        if options["register"]:
+            self._register(plan.out, collection)
+
+    def _register(self, folder: Path, collection: Collection) -> None:
+        """Take the new ears into the registry, and compare them with those that serve."""
+        from analysis.registry.candidate_files import VersionRefused
+        from analysis.registry.ears_comparing import compare_on
+        from analysis.registry.models import Origin
+        from analysis.registry.storing import AlreadyThere, add_version
+
+        try:
+            version = add_version("ears", folder, origin=Origin.TRAINED)
+        except AlreadyThere as same:
+            version = same.version
+        except VersionRefused as error:
+            raise CommandError(error.message) from error
+        comparison = compare_on(version, collection.validation)
+        self.stdout.write(
+            f"{version.identity} is a candidate ({comparison.get_verdict_display().lower()}): "
+            f"{comparison.figures['why']}"
+        )
+        self.stdout.write(f"manage.py promote_model {version.identity} lets it serve.")
 
     def _tell(self, collection: Collection) -> None:
         """Say what the collection holds, and what of it is left out."""
@@ -159,111 +156,3 @@ class Command(BaseCommand):
             self.stderr.write(f"{len(collection.left_out)} files are left out.")
         for remark in collection.remarks:
             self.stderr.write(remark)
-
-    def _ship(
-        self,
-        network: ListeningNetwork,
-        collection: Collection,
-        made: Provenance,
-        options: Mapping[str, Any],
-        *,
-        last: tuple[ListeningNetwork, MelCorpus] | None,
-    ) -> None:
-        """Fit what stands on the trunk, measure, and write the files that the product loads."""
-        from analysis.neural.weights import read_from
-        from analysis.training.feature_shipping import with_features
-        from analysis.training.features import fit_features
-        from analysis.training.heads import EmbeddingRecipe
-        from analysis.training.shipping import Evaluated, fit_and_measure, refit_on_all, ship
-
-        # Before anything is written: it may be in the place of the ears that serve.
-        features = self._features(collection)
-        recipe = EmbeddingRecipe(seed=options["seed"] or 7)
-        train, validation = collection.train, collection.validation
-        made = replace(made, recipe={**made.recipe, "embedding": asdict(recipe)})
-
-        def write(evaluated: Evaluated, folder: Path, trained_on: str) -> Path:
-            how = replace(made, trained_on=trained_on)
-            manifest = ship(evaluated, folder=folder, labels=train.names, made=how)
-            if features is not None:
-                fit = fit_features(
-                    evaluated.network,
-                    features,
-                    reference=features.pictures,
-                    corpus=Path(options["data"]).stem,
-                    genres=len(train.names),
-                )
-                with_features(read_from(folder, "ears"), evaluated.network, fit, out=folder)
-            return manifest
-
-        evaluated = fit_and_measure(network, train, validation, recipe=recipe)
-        out = Path(options["out"])
-        if last is None:
-            manifest = write(evaluated, out, "train")
-        else:
-            # For evaluate_ears: these have not seen the validation tracks.
-            write(evaluated, Path(options["run"]) / "measured", "train")
-            manifest = write(refit_on_all(evaluated, *last, recipe=recipe), out, "train+valid")
-        self.stdout.write(f"validation accuracy {evaluated.figures['accuracy']:.3f}; {manifest}")
-
-    def _features(self, collection: Collection) -> FeatureData | None:
-        """Energy and its like as the serving model hears them, for the new trunk to learn."""
-        from analysis.neural.ears import load_ears
-        from analysis.neural.weights import WeightsUnavailable
-        from analysis.training.features import FeatureData
-
-        sides = (collection.train, collection.validation)
-        pictures = [picture for side in sides for picture in side.pictures()]
-        artists = [artist for side in sides for artist in side.artists]
-        try:
-            return FeatureData.heard(load_ears(), pictures, artists)
-        except WeightsUnavailable as error:
-            self.stderr.write(
-                "There are no ears to learn energy, danceability, acousticness and valence from "
-                f"({error}). Fit these with manage.py train_features before the site can use the "
-                "new ones."
-            )
-            return None
-
-
-def _with_head(trunk: Mapping[str, Tensor], corpus: MelCorpus) -> ListeningNetwork:
-    """A network on a trunk that stays as it is, its genre head fitted on a corpus."""
-    from analysis.neural.listener import ListeningNetwork, to_channels_last
-    from analysis.training.genre_head import HeadRecipe, examples_of, fit_genre_head
-    from analysis.training.transfer import load_trunk
-
-    recipe = HeadRecipe()
-    network = ListeningNetwork(len(corpus.names))
-    load_trunk(network, trunk)
-    to_channels_last(network)
-    pieces = list(corpus.pieces())
-    examples = examples_of(network, [picture for _, picture in pieces], recipe=recipe)
-    rows = [row for row, _ in pieces]
-    fit_genre_head(network, examples, corpus.labels[rows], recipe=recipe)
-    return network.eval()
-
-
-def _trunk(init: list[str]) -> Mapping[str, Tensor] | None:
-    """The pretrained trunk that ``--init`` names; of several, their mean."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from analysis.neural.weights import WeightsUnavailable, find
-    from analysis.training.transfer import mean_of, trunk_of
-
-    if init == ["none"]:
-        return None
-    try:
-        return mean_of(
-            [trunk_of(find("ears")) if name == "ears" else load_file(name) for name in init]
-        )
-    except (WeightsUnavailable, OSError, SafetensorError) as error:
-        raise ValueError(f"no trunk to start from: {error}") from error
-
-
-def _recipe(options: Mapping[str, Any], *, pretrained: bool) -> Recipe:
-    from analysis.training.recipe import FINE_TUNING, Recipe
-
-    names = ("epochs", "seed", "learning_rate")
-    changes = {name: options[name] for name in names if options[name] is not None}
-    return replace(FINE_TUNING if pretrained else Recipe(), **changes)

@@ -1,4 +1,5 @@
-"""Train the timbre model: ``manage.py train_timbre --voices PATH`` (docs/voice.md)."""
+"""Train the timbre model: ``manage.py train_timbre --voices PATH`` (docs/voice.md), or with this
+site's labels: ``manage.py train_timbre --labels`` (docs/models.md)."""
 
 from __future__ import annotations
 
@@ -15,14 +16,20 @@ class Command(BaseCommand):
     help = (
         "Train the tags of a voice on recordings of singers, with people's labels or without; goes "
         "on where a killed run stopped. Writes timbre.safetensors, its manifest and its card to "
-        "--out; with MODELS_DIR set to that folder, the site uses them."
+        "--out; with MODELS_DIR set to that folder, the site uses them. With --labels, what people "
+        "labelled on this site teaches the model that serves; the candidate goes to the registry."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
+        where = parser.add_mutually_exclusive_group(required=True)
+        where.add_argument(
+            "--labels",
+            action="store_true",
+            help="train with this site's labels, in the foreground; --epochs, --seed, --device",
+        )
+        where.add_argument(
             "--voices",
-            required=True,
             type=Path,
             help="folder of recordings (SINGER__title.flac, or folders of stems); or CSV with file "
             "and perhaps singer, split, and a column of labels from 0 to 1 per tag",
@@ -37,9 +44,36 @@ class Command(BaseCommand):
         parser.add_argument(
             "--validation-share", type=float, default=0.25, help="of the singers (%(default)s)"
         )
+        parser.add_argument(
+            "--device", default="auto", choices=["auto", "cpu", "cuda"], help="for --labels"
+        )
         parser.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["labels"]:
+            self._with_labels(options)
+        else:
+            self._with_voices(options)
+
+    def _with_labels(self, options: dict[str, Any]) -> None:
+        from analysis.registry.foreground import TrainingFailed, train_now
+
+        logging.getLogger("analysis").setLevel(logging.INFO)
+        chosen = {
+            name: options[name]
+            for name in ("epochs", "seed", "threads", "device")
+            if options[name] is not None
+        }
+        try:
+            comparison = train_now(chosen, say=self.stdout.write)
+        except TrainingFailed as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{comparison.candidate.identity}: {comparison.get_verdict_display().lower()}. "
+            f"{comparison.figures['why']}"
+        )
+
+    def _with_voices(self, options: dict[str, Any]) -> None:
         import torch
 
         from analysis.training.checkpoints import OtherRun

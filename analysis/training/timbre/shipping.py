@@ -46,13 +46,7 @@ def ship(
 ) -> Path:
     """Write ``timbre.safetensors`` (fp16), ``timbre.json``, ``timbre.md``; returns the second."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights_file = folder / "timbre.safetensors"
-    tensors = {
-        name: value.half().contiguous() if value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-    }
-    save_file(tensors, weights_file)
-    weights_file.chmod(0o644)
+    weights_file = save_weights(network, folder)
     originals = _references(train)
     singers = len({group.singer for group in originals})
     labelled = sum(1 for group in originals if group.labels)
@@ -73,13 +67,25 @@ def ship(
         licence="MIT",
         source=source,
         settings=settings,
-        figures=_rounded(figures),
+        figures=rounded(figures),
         recipe=asdict(recipe),
     )
     (folder / "timbre.md").write_text(
-        _card(settings, _rounded(figures), version=version, source=source), encoding="utf-8"
+        _card(settings, rounded(figures), version=version, source=source), encoding="utf-8"
     )
     return manifest
+
+
+def save_weights(network: TimbreNetwork, folder: Path) -> Path:
+    """Write ``timbre.safetensors`` with sixteen bits; returns its path."""
+    weights_file = folder / "timbre.safetensors"
+    tensors = {
+        name: value.half().contiguous() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    save_file(tensors, weights_file)
+    weights_file.chmod(0o644)
+    return weights_file
 
 
 def _card(settings: dict[str, Any], figures: dict[str, Any], *, version: str, source: str) -> str:
@@ -141,9 +147,12 @@ def _card(settings: dict[str, Any], figures: dict[str, Any], *, version: str, so
     )
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """For JSON: four decimals, and None for what is no number."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
     if isinstance(value, float):
         return round(value, 4) if math.isfinite(value) else None
     return value

@@ -1,0 +1,146 @@
+"""Who calls, and on whose music it may do what.
+
+The rules are those of the pages: an artist works with her own music, superusers see everything,
+whatever else does not exist. In addition a partner works with the music of artists who let it (a
+live grant), within the scopes of that grant. A token's own scopes narrow all of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+
+from analysis.api.problems import Problem
+from catalog.models import Artist, Role, User
+from catalog.partner_models import PartnerGrant, PartnerToken, Scope
+
+M = TypeVar("M", bound=Model)
+
+ALL_SCOPES = frozenset(Scope.values)
+OWN_SCOPES = frozenset({Scope.READ.value, Scope.WRITE.value, Scope.AUDIO.value})
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller: an account, through a page (session), a token, or an app that acts in its name."""
+
+    user: User
+    scopes: frozenset[str] = ALL_SCOPES
+    token: PartnerToken | None = None
+    application: str = ""
+    _memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def kind(self) -> str:
+        """``token``, ``app`` or ``session``."""
+        if self.token is not None:
+            return "token"
+        return "app" if self.application else "session"
+
+    @property
+    def key(self) -> str:
+        """Whose idempotency keys these are. A rotated token keeps its account's."""
+        return (
+            f"app:{self.application}:{self.user.pk}" if self.application else f"user:{self.user.pk}"
+        )
+
+    @property
+    def rate_key(self) -> str:
+        """Whose calls are counted together."""
+        return f"token:{self.token.pk}" if self.token is not None else self.key
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.user.is_superuser
+
+    @cached_property
+    def own_artist(self) -> Artist | None:
+        """The account's own artist page, if it has one."""
+        return Artist.objects.filter(user=self.user).first()
+
+    @cached_property
+    def grants(self) -> Mapping[int, frozenset[str]]:
+        """Live grants: artist id -> scopes. An app acts for one artist and has none, nor has an
+        account that is no longer a partner's."""
+        if self.application or self.user.role != Role.PARTNER:
+            return {}
+        found = PartnerGrant.objects.filter(partner=self.user, revoked_at__isnull=True)
+        return {grant.artist_id: frozenset(grant.scopes) for grant in found}
+
+    def scopes_on(self, artist_id: int) -> frozenset[str]:
+        """What may be done with an artist's music; empty for strangers."""
+        if self.sees_everything or (
+            self.own_artist is not None and self.own_artist.pk == artist_id
+        ):
+            return self.scopes & OWN_SCOPES
+        return self.scopes & self.grants.get(artist_id, frozenset())
+
+    def artist_ids(self, scope: str = Scope.READ) -> list[int]:
+        """Artists on whose music ``scope`` is allowed (superusers: not all, only the related)."""
+        related = {*self.grants} | ({self.own_artist.pk} if self.own_artist else set())
+        return sorted(pk for pk in related if scope in self.scopes_on(pk))
+
+    def visible(self, rows: QuerySet[M], *, owner: str = "artist") -> QuerySet[M]:
+        """The rows that may be seen; ``owner`` is the way from a row to its artist."""
+        if self.sees_everything:
+            return rows
+        return rows.filter(**{f"{owner}__in": self.artist_ids()})
+
+    def get(
+        self, rows: QuerySet[M], pk: UUID | int, *, scope: str = Scope.READ, owner: str = "artist"
+    ) -> M:
+        """One row on which ``scope`` is allowed.
+
+        Raises Problem: ``not_found`` for what may not be seen, ``missing_scope`` for what may be
+        seen but not used so.
+        """
+        found = self.visible(rows, owner=owner).filter(pk=pk).first()
+        if found is None:
+            raise Problem("not_found")
+        artist_id: Any = found
+        for part in owner.split("__"):
+            artist_id = getattr(artist_id, f"{part}_id" if part == "artist" else part)
+        self.require(int(getattr(artist_id, "pk", artist_id)), scope)
+        return found
+
+    def require(self, artist_id: int, scope: str) -> None:
+        """Raises Problem unless ``scope`` is allowed on a visible artist's music."""
+        if scope not in self.scopes_on(artist_id):
+            raise Problem("missing_scope", f"This needs the scope “{scope}” from the artist.")
+
+    def artist(self, artist_id: int | None, *, scope: str) -> Artist:
+        """The artist meant: the one of that id, or the account's own. Raises Problem."""
+        if artist_id is None:
+            if self.own_artist is not None:
+                return self.own_artist
+            raise Problem(
+                "invalid",
+                "Say for which artist.",
+                errors=[
+                    {"field": "artist", "code": "required", "message": "Say for which artist."}
+                ],
+            )
+        artist = (
+            self.visible(Artist.objects.select_related("user"), owner="pk")
+            .filter(pk=artist_id)
+            .first()
+        )
+        if artist is None:
+            raise Problem(
+                "invalid",
+                "There is no such artist, or not for you.",
+                errors=[
+                    {
+                        "field": "artist",
+                        "code": "does_not_exist",
+                        "message": "There is no such artist, or not for you.",
+                    }
+                ],
+            )
+        self.require(artist.pk, scope)
+        return artist

@@ -1,0 +1,36 @@
+"""A client for the Sonic Vision Pro API: typed, patient, and of the standard library alone."""
+
+from sonic_vision.client import Client
+from sonic_vision.errors import (
+    ApiError,
+    ConnectionLost,
+    Refused,
+    SonicVisionError,
+    TookTooLong,
+    WorkFailed,
+)
+from sonic_vision.models import Album, Artist, Job, Report, Revision, Track, Upload, Webhook
+from sonic_vision.webhooks import Message, SignatureWrong, sign, verify
+
+__all__ = [
+    "Album",
+    "ApiError",
+    "Artist",
+    "Client",
+    "ConnectionLost",
+    "Job",
+    "Message",
+    "Refused",
+    "Report",
+    "Revision",
+    "SignatureWrong",
+    "SonicVisionError",
+    "TookTooLong",
+    "Track",
+    "Upload",
+    "Webhook",
+    "WorkFailed",
+    "sign",
+    "verify",
+]
+__version__ = "1.0.0"
