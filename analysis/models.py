@@ -232,6 +232,11 @@ class MixTargetTrack(models.Model):
 
 
 # A model is found through this module.
+from analysis.discovery.gallery_models import (  # noqa: E402, F401
+    PairFeedback,
+    Playlist,
+    PlaylistItem,
+)
 from analysis.discovery.models import (  # noqa: E402, F401
     EmbeddingSpace,
     IndexRun,

@@ -28,6 +28,9 @@ _COLOURS = np.array(
     ]
 )
 _HEAT_COLOUR = (64, 224, 208)
+HEAT_FULL_ALPHA = 235
+HEAT_CURVE = 0.8
+"""Opacity (of 255) of what is hottest, and the power that lifts what is warm."""
 
 
 def _palette() -> npt.NDArray[np.uint8]:
@@ -37,7 +40,7 @@ def _palette() -> npt.NDArray[np.uint8]:
     return np.stack(channels, axis=1).astype(np.uint8)
 
 
-def _at_most(values: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
+def at_most(values: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
     """Average neighbouring columns of (rows, T) until there are at most ``columns``."""
     if values.shape[1] <= columns:
         return values
@@ -54,7 +57,7 @@ def _png(image: Image.Image) -> bytes:
 
 def spectrogram_png(mel: npt.NDArray[np.uint8]) -> bytes:
     """Mel picture (128, T) uint8 as an RGB PNG, low frequencies at the bottom."""
-    values = _at_most(mel.astype(np.float32), MAX_COLUMNS)
+    values = at_most(mel.astype(np.float32), MAX_COLUMNS)
     return _png(Image.fromarray(_palette()[values.astype(np.uint8)[::-1]], mode="RGB"))
 
 
@@ -64,11 +67,11 @@ def heat_png(heat: npt.NDArray[np.float32]) -> bytes:
     A single spike shall not leave all the rest in the dark: what is as hot as the hottest 1 % is
     drawn full, and the curve lifts what is warm.
     """
-    values = _at_most(heat, MAX_COLUMNS)[::-1]
+    values = at_most(heat, MAX_COLUMNS)[::-1]
     full = float(np.quantile(values, 0.99)) or 1.0
     picture = np.empty((*values.shape, 4), dtype=np.uint8)
     picture[..., :3] = _HEAT_COLOUR
-    picture[..., 3] = np.clip(values / full, 0, 1) ** 0.8 * 235
+    picture[..., 3] = np.clip(values / full, 0, 1) ** HEAT_CURVE * HEAT_FULL_ALPHA
     return _png(Image.fromarray(picture, mode="RGBA"))
 
 

@@ -18,6 +18,7 @@ from analysis import (
     target_selectors,
     voice_services,
 )
+from analysis.api import idempotency
 from analysis.api.webhooks import outbox
 from analysis.discovery import receivers as discovery_receivers
 from analysis.labels import pool_receivers
@@ -84,6 +85,7 @@ def connect() -> None:
     training_runs.connect()
     pool_receivers.connect()
     outbox.connect()
+    services.HOUSEKEEPING.append(idempotency.tidy)
     signals.revision_added.connect(on_revision_added, dispatch_uid=f"{Stage.LISTEN}.added")
     signals.revision_removed.connect(on_revision_removed, dispatch_uid=f"{Stage.LISTEN}.removed")
     signals.reanalysis_wanted.connect(on_reanalysis_wanted, dispatch_uid=f"{Stage.LISTEN}.again")

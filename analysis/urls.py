@@ -13,6 +13,7 @@ from analysis import (
     voice_urls,
 )
 from analysis.api import webhook_page_urls
+from analysis.discovery import gallery_urls
 from analysis.discovery import urls as discovery_urls
 from analysis.labels import agreement_urls, labelling_urls, pool_urls
 from analysis.registry import training_urls
@@ -56,6 +57,7 @@ urlpatterns = [
     *training_urls.urlpatterns,
     *registry_urls.urlpatterns,
     *discovery_urls.urlpatterns,
+    *gallery_urls.urlpatterns,
     *webhook_page_urls.urlpatterns,
     path("targets/", target_views.targets, name="mix_targets"),
     path("targets/new/catalogue/", target_views.new_of_catalogue, name="mix_target_of_catalogue"),

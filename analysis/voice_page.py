@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from analysis import presentation, selectors
 from analysis.models import Job, JobState, Report, Stage
+from analysis.registry.models import ModelVersion
 from analysis.sound.timbre_simulation import TAGS
 from analysis.stem_files import stems_report
 from analysis.voice_comparison import Comparison, compare
@@ -70,6 +71,7 @@ def voice_page(track: Track, revision: Revision) -> dict[str, Any]:
         "voice": voice,
         "stems": stems,
         "doc": report.document if report else None,
+        "heard_by": heard_by(report),
         "tag_names": TAGS,
     }
     if voice is None or not voice.is_singing or stems is None:
@@ -89,6 +91,17 @@ def voice_page(track: Track, revision: Revision) -> dict[str, Any]:
         "steps": steps(Wish({}).recipe),
         "others": others_with_voice(track.artist, revision),
     }
+
+
+def heard_by(report: Report | None) -> dict[str, Any]:
+    """Which ``version`` of the model a report is by, and how many ``labelled_clips`` taught it, 0
+    also if the version is not known any more."""
+    identity = str(report.document.get("model", "")) if report else ""
+    found = ModelVersion.objects.filter(identity=identity).only("version", "manifest").first()
+    if found is None:
+        return {"version": identity, "labelled_clips": 0}
+    settings = found.manifest.get("settings") or {}
+    return {"version": found.version, "labelled_clips": int(settings.get("labelled_clips") or 0)}
 
 
 def voice_job(track: Track, revision: Revision) -> dict[str, Any]:

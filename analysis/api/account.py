@@ -33,7 +33,10 @@ class IndexOut(serializers.Serializer):
     resources = serializers.DictField(child=serializers.URLField())
 
 
-_RESOURCES = ("artists", "albums", "tracks", "revisions", "uploads", "jobs", "usage")
+_RESOURCES = (
+    *("artists", "albums", "tracks", "revisions", "uploads", "jobs", "targets", "snippets"),
+    *("webhooks", "usage"),
+)
 
 
 class IndexView(ApiView):

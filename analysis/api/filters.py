@@ -29,6 +29,13 @@ def a_number(text: str) -> int:
     return int(text)
 
 
+def a_decimal(text: str) -> float:
+    found = float(text)
+    if not abs(found) <= 1e6:  # also false for what is no number
+        raise ValueError
+    return found
+
+
 def yes_or_no(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
@@ -56,6 +63,7 @@ def some_text(text: str) -> str:
 _SCHEMAS: dict[Callable[[str], Any], tuple[dict[str, Any], str]] = {
     a_uuid: ({"type": "string", "format": "uuid"}, "an id"),
     a_number: ({"type": "integer", "minimum": 0, "maximum": 999_999_999}, "a whole number"),
+    a_decimal: ({"type": "number", "minimum": -1e6, "maximum": 1e6}, "a number"),
     yes_or_no: ({"type": "boolean"}, "true or false"),
     a_day: ({"type": "string", "format": "date"}, "a day, as 2026-03-31"),
     a_moment: ({"type": "string", "format": "date-time"}, "a time, as 2026-03-31T12:00:00Z"),

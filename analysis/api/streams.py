@@ -126,6 +126,8 @@ class Stream:
                     heartbeat_at = time.monotonic() + HEARTBEAT_EVERY_S
                     yield b": still here\n\n"
                 documents = self._look()
+                if self._told and mark_of(documents) != self._mark:
+                    self._checked()  # nothing new is told to who was turned away meanwhile
             except Problem as problem:
                 yield event("end", {"code": problem.code})
                 return

@@ -5,17 +5,12 @@ Sending is safe to repeat: the same content for the same artist always ends at t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -23,13 +18,13 @@ from rest_framework.response import Response
 
 from analysis.api import idempotency
 from analysis.api.filters import Filter, a_number, a_uuid, some_text, yes_or_no
+from analysis.api.form_files import TakesForm
 from analysis.api.parsers import AnyBytesParser
 from analysis.api.problems import Problem
 from analysis.api.resources import ApiView, Listing, Reading
 from analysis.api.serializing import Output
 from analysis.models import Job, Stage
 from catalog import services
-from catalog.form_uploads import SpoolingUploadHandler
 from catalog.models import Album, Artist, Track, Upload, UploadState
 from catalog.partner_models import Scope
 from catalog.probing import FileRefused
@@ -188,14 +183,14 @@ def _too_many(limit: services.TooManyUploads) -> Problem:
     return Problem("rate_limited", str(limit), reason="too_many", headers=headers)
 
 
-class UploadsView(_Sending, Listing):
+class UploadsView(TakesForm, _Sending, Listing):
     """Files that were sent, newest first; POST sends one as a form. Sending the same content again
     gives the same revision (200 instead of 201)."""
 
     summaries = {"GET": "List uploads", "POST": "Send a file as a form"}
     costly = frozenset({"POST"})
     repeatable = idempotency.Way.MARK
-    parser_classes = (AnyBytesParser,)
+    known_fields = frozenset({"artist", "track", "album", "note", "is_reference"})
     requests: ClassVar[dict[str, Any]] = {"POST": {"multipart/form-data": UploadForm}}
     answers: ClassVar[dict[str, Any]] = {
         "POST": {201: UploadOut, 200: UploadOut, 202: UploadOut},
@@ -207,26 +202,17 @@ class UploadsView(_Sending, Listing):
         Filter("state", _in_state, help="Uploads in this state.", choices=_STATES),
     )
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Before anything reads the body: the page's log-in looks for its token in it.
-        self.handler = SpoolingUploadHandler(request, room_bytes=settings.UPLOAD_MAX_BYTES)
-        if request.method == "POST":
-            request.upload_handlers = [self.handler]
-        return super().dispatch(request, *args, **kwargs)
+    def refuse_large(self, size_bytes: int) -> Problem:
+        refusal = services.too_large(size_bytes)
+        return _refused(refusal.code, refusal.message)
 
     def attach(self, rows: Sequence[Upload]) -> None:
         jobs = listening_jobs(rows)
         for row in rows:
             row.listening_jobs = jobs  # type: ignore[attr-defined]
 
-    def body_for_fingerprint(self, request: Request) -> bytes:
-        file, named = self._form(request)
-        digest = hashlib.file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]
-        file.seek(0)
-        return repr((digest, file.name, sorted(named.items()))).encode()
-
     def post(self, request: Request) -> Response:
-        file, named = self._form(request)
+        file, named = self.form(request)
         artist, track, album = self.target(named)
         file.flush()
         try:
@@ -245,33 +231,16 @@ class UploadsView(_Sending, Listing):
             raise _refused(refusal.code, refusal.message) from refusal
         return self.outcome(upload)
 
-    def _form(self, request: Request) -> tuple[TemporaryUploadedFile, dict[str, str]]:
-        inner = request._request
-        if inner.content_type != "multipart/form-data":
-            raise Problem("unsupported_media_type", "Send multipart/form-data.")
-        try:
-            fields, files = inner.POST, inner.FILES
-        except (MultiPartParserError, UnreadablePostError) as error:
-            raise Problem("malformed", "The form could not be read to its end.") from error
-        known = {"artist", "track", "album", "note", "is_reference", "csrfmiddlewaretoken"}
-        named = {name: fields.get(name, "") for name in fields}
-        unknown = sorted({*named, *files} - known - {"file"})
-        if unknown:
-            raise Problem("invalid", f"“{unknown[0][:60]}” is not known here.")
-        if self.handler.too_large:
-            refusal = services.too_large(self.handler.too_large[0][1])
-            raise _refused(refusal.code, refusal.message)
-        given = files.getlist("file")
-        if len(given) != 1:
-            raise Problem("invalid", "Send one file, in the field “file”.")
-        return given[0], named
-
 
 class UploadView(_Uploads, Reading):
     """What became of one file."""
 
     summaries = {"GET": "Read an upload"}
     key = "upload_id"
+
+    def one(self, scope: str) -> Upload:
+        upload: Upload = super().one(scope)
+        return services.finish_abandoned(upload)
 
 
 class RawUploadView(_Sending):

@@ -183,13 +183,13 @@ class VoiceClip(models.Model):
             ),
         )
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def seconds(self) -> float:
         """How long it is."""
         return self.end_s - self.start_s
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Answer(models.TextChoices):

@@ -74,7 +74,7 @@ _FIGURES = (
     ("duplicates", "near-duplicates"),
     ("identical", "the same sound"),
     ("without_singing", "without singing"),
-    ("takes", "takes cut"),
+    ("takes", "dry takes"),
     ("stemless", "without stems"),
     ("failed", "could not be read"),
     ("predicted", "heard by the model"),

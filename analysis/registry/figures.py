@@ -22,6 +22,8 @@ _KNOWN: dict[str, tuple[str, str]] = {
     "clips": ("Held-out clips", "{:,}"),
     "singers": ("Held-out singers", "{:,}"),
 }
+# A training on this site's labels counts others under these names: those that it learned from.
+_OF_TRAINING = {"clips": "Clips learned from", "singers": "Singers learned from"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,14 @@ def figures_of(version: ModelVersion) -> list[Figure]:
         ]
     labelled = (version.manifest.get("settings") or {}).get("labelled_clips")
     if isinstance(labelled, int):
-        figures.append(Figure("Labelled clips learned", f"{labelled:,}"))
+        figures.append(
+            Figure(
+                "Labelled clips, with those to stop by"
+                if "stopping_clips" in found
+                else "Labelled clips learned",
+                f"{labelled:,}",
+            )
+        )
     return figures[:_MOST]
 
 
@@ -61,4 +70,6 @@ def _known(found: dict[str, Any]) -> Iterable[Figure]:
         value = found.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
             whole = isinstance(value, int) or "," not in shown
+            if "stopping_clips" in found:
+                label = _OF_TRAINING.get(key, label)
             yield Figure(label, shown.format(value if whole else int(value)))

@@ -9,114 +9,330 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0005_consent'),
+        ("catalog", "0005_consent"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RateWindow',
+            name="RateWindow",
             fields=[
-                ('key', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('window', models.BigIntegerField(help_text='Which window: Unix time by its length.')),
-                ('calls', models.PositiveBigIntegerField()),
+                ("key", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                (
+                    "window",
+                    models.BigIntegerField(help_text="Which window: Unix time by its length."),
+                ),
+                ("calls", models.PositiveBigIntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('principal', models.CharField(help_text="Whose key it is: see the API's access.", max_length=80)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of method, address and body.', max_length=64)),
-                ('status', models.PositiveSmallIntegerField(help_text='Empty while it is under way.', null=True)),
-                ('headers', models.JSONField(default=dict)),
-                ('body', models.BinaryField(default=bytes)),
-                ('locked_until', models.DateTimeField(help_text='Under way at most until then; afterwards it may be tried again.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "principal",
+                    models.CharField(
+                        help_text="Whose key it is: see the API's access.", max_length=80
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        help_text="SHA-256 of method, address and body.", max_length=64
+                    ),
+                ),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(
+                        help_text="Empty while it is under way.", null=True
+                    ),
+                ),
+                ("headers", models.JSONField(default=dict)),
+                ("body", models.BinaryField(default=bytes)),
+                (
+                    "locked_until",
+                    models.DateTimeField(
+                        help_text="Under way at most until then; afterwards it may be tried again.",
+                        null=True,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('principal', 'key'), name='idempotency_key_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("principal", "key"), name="idempotency_key_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PartnerGrant',
+            name="PartnerGrant",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'See the catalogue and its analyses'), ('write', 'Add, change and delete music, and ask for analyses'), ('audio', 'Download sound: files and stems'), ('webhooks', "Manage the account's webhooks")], max_length=16), default=list, help_text="What the partner may do with this artist's music.", size=None)),
-                ('given_at', models.DateTimeField(auto_now_add=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('artist', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='partner_grants', to='catalog.artist')),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='grants_received', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("read", "See the catalogue and its analyses"),
+                                ("write", "Add, change and delete music, and ask for analyses"),
+                                ("audio", "Download sound: files and stems"),
+                                ("webhooks", "Manage the account's webhooks"),
+                            ],
+                            max_length=16,
+                        ),
+                        default=list,
+                        help_text="What the partner may do with this artist's music.",
+                        size=None,
+                    ),
+                ),
+                ("given_at", models.DateTimeField(auto_now_add=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "artist",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="partner_grants",
+                        to="catalog.artist",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="grants_received",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-given_at',),
+                "ordering": ("-given_at",),
             },
         ),
         migrations.CreateModel(
-            name='GrantRequest',
+            name="GrantRequest",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(blank=True, help_text='Whom it is for; empty: whoever opens the link and says yes.', max_length=254)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'See the catalogue and its analyses'), ('write', 'Add, change and delete music, and ask for analyses'), ('audio', 'Download sound: files and stems'), ('webhooks', "Manage the account's webhooks")], max_length=16), default=list, help_text='What the partner asks for.', size=None)),
-                ('note', models.CharField(blank=True, help_text='What it is wanted for.', max_length=300)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('answered_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='catalog.artist')),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='grants_asked', to=settings.AUTH_USER_MODEL)),
-                ('grant', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='catalog.partnergrant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        blank=True,
+                        help_text="Whom it is for; empty: whoever opens the link and says yes.",
+                        max_length=254,
+                    ),
+                ),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("read", "See the catalogue and its analyses"),
+                                ("write", "Add, change and delete music, and ask for analyses"),
+                                ("audio", "Download sound: files and stems"),
+                                ("webhooks", "Manage the account's webhooks"),
+                            ],
+                            max_length=16,
+                        ),
+                        default=list,
+                        help_text="What the partner asks for.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="What it is wanted for.", max_length=300
+                    ),
+                ),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "answered_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="catalog.artist",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="grants_asked",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="catalog.partnergrant",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
+                "ordering": ("-created_at",),
             },
         ),
         migrations.CreateModel(
-            name='PartnerToken',
+            name="PartnerToken",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(help_text='Where it is used, for people.', max_length=80)),
-                ('prefix', models.CharField(help_text='How the token begins, to tell it apart.', max_length=16)),
-                ('secret_sha256', models.CharField(max_length=64, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'See the catalogue and its analyses'), ('write', 'Add, change and delete music, and ask for analyses'), ('audio', 'Download sound: files and stems'), ('webhooks', "Manage the account's webhooks")], max_length=16), default=list, help_text='What it may do at most; grants can only narrow it.', size=None)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, help_text='To the minute: written at most once in one.', null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('rotated_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='successors', to='catalog.partnertoken')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(help_text="Where it is used, for people.", max_length=80),
+                ),
+                (
+                    "prefix",
+                    models.CharField(
+                        help_text="How the token begins, to tell it apart.", max_length=16
+                    ),
+                ),
+                ("secret_sha256", models.CharField(max_length=64, unique=True)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("read", "See the catalogue and its analyses"),
+                                ("write", "Add, change and delete music, and ask for analyses"),
+                                ("audio", "Download sound: files and stems"),
+                                ("webhooks", "Manage the account's webhooks"),
+                            ],
+                            max_length=16,
+                        ),
+                        default=list,
+                        help_text="What it may do at most; grants can only narrow it.",
+                        size=None,
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "last_used_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="To the minute: written at most once in one.",
+                        null=True,
+                    ),
+                ),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "rotated_from",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="successors",
+                        to="catalog.partnertoken",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
+                "ordering": ("-created_at",),
             },
         ),
         migrations.CreateModel(
-            name='UsageDay',
+            name="UsageDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('application', models.CharField(blank=True, help_text="An OAuth client's id.", max_length=100)),
-                ('day', models.DateField()),
-                ('calls', models.PositiveBigIntegerField(default=0)),
-                ('errors', models.PositiveBigIntegerField(default=0, help_text='Answers of 400 and above.')),
-                ('bytes_out', models.PositiveBigIntegerField(default=0)),
-                ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='usage', to='catalog.partnertoken')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_usage', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "application",
+                    models.CharField(blank=True, help_text="An OAuth client's id.", max_length=100),
+                ),
+                ("day", models.DateField()),
+                ("calls", models.PositiveBigIntegerField(default=0)),
+                (
+                    "errors",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="Answers of 400 and above."
+                    ),
+                ),
+                ("bytes_out", models.PositiveBigIntegerField(default=0)),
+                (
+                    "token",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="usage",
+                        to="catalog.partnertoken",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_usage",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-day',),
+                "ordering": ("-day",),
             },
         ),
         migrations.AddConstraint(
-            model_name='partnergrant',
-            constraint=models.UniqueConstraint(condition=models.Q(('revoked_at__isnull', True)), fields=('artist', 'partner'), name='grant_once_while_live'),
+            model_name="partnergrant",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("revoked_at__isnull", True)),
+                fields=("artist", "partner"),
+                name="grant_once_while_live",
+            ),
         ),
         migrations.AddIndex(
-            model_name='grantrequest',
-            index=models.Index(fields=['email', 'answered_at'], name='catalog_gra_email_3bcf7a_idx'),
+            model_name="grantrequest",
+            index=models.Index(
+                fields=["email", "answered_at"], name="catalog_gra_email_3bcf7a_idx"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageday',
-            constraint=models.UniqueConstraint(fields=('user', 'token', 'application', 'day'), name='usage_day_once', nulls_distinct=False),
+            model_name="usageday",
+            constraint=models.UniqueConstraint(
+                fields=("user", "token", "application", "day"),
+                name="usage_day_once",
+                nulls_distinct=False,
+            ),
         ),
     ]

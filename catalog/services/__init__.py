@@ -1,6 +1,6 @@
 """Everything that changes the catalogue. Callers have checked who may: see ``selectors``."""
 
-from catalog.services.acceptance import complete_upload
+from catalog.services.acceptance import complete_upload, finish_abandoned
 from catalog.services.accounts import (
     create_account,
     delete_account,
@@ -64,6 +64,7 @@ __all__ = [
     "delete_track",
     "delete_tracks",
     "ensure_artist",
+    "finish_abandoned",
     "mark_email_verified",
     "move_album",
     "move_track",

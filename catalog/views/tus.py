@@ -186,6 +186,7 @@ def _go_on(door: Door, request: HttpRequest, upload_id: UUID) -> HttpResponse:
         response = HttpResponse()
         response["Upload-Length"] = str(upload.length_bytes)
         services.received_bytes(upload)
+        services.finish_abandoned(upload)
     else:
         if request.content_type != _BODY_TYPE:
             raise Problem(415, "content_type", f"Bytes are taken as {_BODY_TYPE}.")

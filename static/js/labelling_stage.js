@@ -56,9 +56,10 @@ export class Stage {
     });
   }
 
-  show({ picture, sound, ballot }) {
+  show({ clip, picture, sound, ballot }) {
     this.cover.hidden = true;
     this.picture.src = picture;
+    this.picture.dataset.clip = clip.id;
     this.picture.hidden = false;
     this.playhead.hidden = false;
     this.reopened.hidden = !ballot;

@@ -74,6 +74,9 @@ export function startDock() {
     time.textContent = `${clock(audio.currentTime)} / ${clock(audio.duration)}`;
   });
   for (const name of ["play", "pause", "ended", "emptied"]) audio.addEventListener(name, paint);
+  audio.addEventListener("ended", () => {
+    document.dispatchEvent(new CustomEvent("dock:ended", { detail: current }));
+  });
   audio.addEventListener("error", () => {
     time.textContent = "cannot be played";
     say(`${title.textContent} cannot be played.`);

@@ -135,12 +135,12 @@ def test_a_dozen_clips_by_keyboard_beside_another_rater(
     assert ballots(live_site, rater, "skipped") == 1
     assert ballots(live_site, rater, "NOT skipped AND seconds > 0 AND seconds < 60") == 10
     assert votes(live_site, rater) == {
-        "warm yes": 5,
+        "warm yes": 6,
         "bright no": 6,
         "breathy unsure": 1,
         "breathy no": 4,
         "rough yes": 1,
-        "warm no": 4,
+        "warm no": 3,
         "clean no": 2,
         "rough no": 3,
         "clean yes": 2,

@@ -5,7 +5,7 @@ The verdict looks at two figures over the tags that both models know: the mean a
 Intervals draw singers, not clips.
 
 A candidate is *not worse* if, with 97.5 % confidence, it loses less than :data:`PRECISION_MARGIN`
-and :data:`ENTROPY_MARGIN`: about what another seed of the same training does (docs/models.md).
+and :data:`ENTROPY_MARGIN`: chosen as too little to hear, not measured (docs/models.md).
 """
 
 from __future__ import annotations
@@ -298,8 +298,8 @@ def _verdict(found: dict[str, Any]) -> tuple[str, str]:
         return BETTER, f"On the held-out singers it {' and '.join(better)}, beyond chance."
     if ranks_as_well and as_sure:
         return NOT_WORSE, (
-            "On the held-out singers it loses no more than another seed of the same training "
-            "would, if anything."
+            "On the held-out singers it loses at most "
+            f"{PRECISION_MARGIN:g} of average precision and {ENTROPY_MARGIN:g} of cross entropy."
         )
     return UNDECIDED, (
         "The difference is smaller than what the choice of singers makes: the intervals reach "

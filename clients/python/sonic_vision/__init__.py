@@ -9,7 +9,22 @@ from sonic_vision.errors import (
     TookTooLong,
     WorkFailed,
 )
-from sonic_vision.models import Album, Artist, Job, Report, Revision, Track, Upload, Webhook
+from sonic_vision.models import (
+    Album,
+    Artist,
+    Heatmap,
+    Hit,
+    Job,
+    Lyrics,
+    Report,
+    Result,
+    Revision,
+    StageState,
+    Stem,
+    Track,
+    Upload,
+    Webhook,
+)
 from sonic_vision.webhooks import Message, SignatureWrong, sign, verify
 
 __all__ = [
@@ -18,13 +33,19 @@ __all__ = [
     "Artist",
     "Client",
     "ConnectionLost",
+    "Heatmap",
+    "Hit",
     "Job",
+    "Lyrics",
     "Message",
     "Refused",
     "Report",
+    "Result",
     "Revision",
     "SignatureWrong",
     "SonicVisionError",
+    "StageState",
+    "Stem",
     "TookTooLong",
     "Track",
     "Upload",

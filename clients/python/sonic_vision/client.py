@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from sonic_vision import uploading
+from sonic_vision.analyses import Analyses
 from sonic_vision.errors import WorkFailed
 from sonic_vision.events import Follower
 from sonic_vision.models import (
@@ -32,7 +33,7 @@ R = TypeVar("R", bound=Resource)
 _DAY_S = 24 * 3_600.0
 
 
-class Client:
+class Client(Analyses):
     """The API of one server, with one token.
 
     ``base_url`` and ``token`` default to the variables ``SONIC_VISION_URL`` and

@@ -120,6 +120,80 @@ class Report(Resource):
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True)
+class StageState(Resource):
+    """One stage of a file: its last job, and when its result was made (None: there is none)."""
+
+    stage: str
+    job: Mapping[str, Any] | None
+    model_version: str | None
+    result_at: str | None
+
+
+@dataclass(frozen=True)
+class Result(Resource):
+    """What a stage found; ``document`` has stable keys."""
+
+    stage: str
+    model_version: str
+    created_at: str
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Stem(Resource):
+    """One stem of a file; ``engine`` made it."""
+
+    name: str
+    engine: str
+    bytes: int | None
+    url: str
+
+
+@dataclass(frozen=True)
+class Lyrics(Resource):
+    """The lyrics that count; each line has ``start_s``, ``end_s``, ``text`` and ``words``."""
+
+    number: int
+    is_own: bool
+    origin: str
+    language: str
+    singing: bool
+    lines: list[Mapping[str, Any]] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True)
+class Heatmap(Resource):
+    """Evidence for a genre: ``values[band][column]``, 0 to 1, the lowest band first."""
+
+    label: str
+    column_s: float
+    columns: int
+    bands_hz: list[float] = field(default_factory=list, repr=False)
+    values: list[list[float]] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True)
+class Hit(Resource):
+    """A similar track, and why."""
+
+    track: str
+    title: str
+    artist_name: str
+    percentile: float | None
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Snippet(Resource):
+    """Sound that was lent to search with."""
+
+    id: str
+    state: str
+    similar_url: str
+    reason: str = ""
+
+
 SHORT_REPORT = tuple(each.name for each in fields(Report) if each.name not in ("raw", "document"))
 
 

@@ -15,11 +15,11 @@ from catalog.models import Album, Artist, Revision, Role, Track, Upload, User
 from catalog.partner_models import PartnerGrant, Scope
 from catalog.partner_tokens import create_token
 from catalog.webhook_models import DeliveryState
+from tests.analysis.api import analysed
 from tests.factories import (
     AlbumFactory,
     ArtistFactory,
     JobFactory,
-    ReportFactory,
     RevisionFactory,
     TrackFactory,
     UserFactory,
@@ -51,6 +51,8 @@ class World:
     upload: Upload
     webhook: Any
     delivery: Any
+    target: Any
+    snippet: Any
     grant: PartnerGrant
     clients: dict[str, APIClient] = field(default_factory=dict)
 
@@ -63,7 +65,10 @@ def world(db) -> World:
     album = AlbumFactory(artist=artist, title="Night Windows")
     track = TrackFactory(artist=artist, album=album, title="Harbour", position=1)
     revision = RevisionFactory(track=track)
-    ReportFactory(content_sha256=revision.content_sha256)
+    analysed.heard(revision)
+    analysed.separated(revision)
+    analysed.sung(revision)
+    analysed.worded(revision)
     grant = PartnerGrant.objects.create(
         artist=artist, partner=partner, scopes=[Scope.READ, Scope.WRITE, Scope.AUDIO]
     )
@@ -88,6 +93,8 @@ def world(db) -> World:
         upload=upload,
         webhook=webhook,
         delivery=delivery,
+        target=analysed.target_of(artist),
+        snippet=analysed.lent(artist.user),
         grant=grant,
     )
     people = {

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.analysis.api.analysed import LINE
+
 ROLES = (
     "anonymous",
     "other artist",
@@ -28,6 +30,8 @@ KNOWN = (401, *(OK,) * 7)
 SEEN = (401, 404, 404, OK, OK, OK, OK, OK)
 WRITTEN = (401, 404, 404, 403, OK, 403, OK, OK)
 HEARD = (401, 404, 404, 403, 403, OK, OK, OK)
+# A search begins at what the account finds itself; superusers are no exception.
+FOUND = (401, 404, 404, OK, OK, OK, OK, 404)
 PRIVATE = (401, 404, 404, 404, 404, 404, OK, 404)
 # Naming somebody's artist in a body: not known to those who may not see her.
 NAMED = (401, 400, 400, 403, OK, 403, OK, OK)
@@ -50,6 +54,10 @@ def _wav(world: Any) -> Any:
     file = BytesIO(b"RIFF not really a sound")
     file.name = "song.wav"
     return {"file": file, "artist": str(world.artist.pk)}
+
+
+def _lent(world: Any) -> Any:
+    return {"file": _wav(world)["file"]}
 
 
 def _tus_metadata(world: Any) -> dict[str, str]:
@@ -117,6 +125,40 @@ CALLS: dict[tuple[str, str], Call] = {
     ("job", "GET"): Call(SEEN),
     ("job_events", "GET"): Call(SEEN),
     ("events", "GET"): Call(SEEN, query=lambda w: f"?track={w.track.pk}"),
+    ("analyses_bulk", "POST"): Call(
+        KNOWN, lambda w: {"items": [{"revision": str(w.revision.pk), "stage": "release"}]}
+    ),
+    ("analyses", "GET"): Call(SEEN),
+    ("analyses", "POST"): Call(WRITTEN, lambda w: {"stage": "release"}),
+    ("analysis", "GET"): Call(SEEN),
+    ("report_genre", "GET"): Call(SEEN),
+    ("report_features", "GET"): Call(SEEN),
+    ("report_loudness", "GET"): Call(SEEN),
+    ("report_mix", "GET"): Call(SEEN),
+    ("report_heatmap", "GET"): Call(SEEN),
+    ("report_heatmap_picture", "GET"): Call(SEEN),
+    ("report_spectrogram", "GET"): Call(SEEN),
+    ("targets", "GET"): Call(KNOWN),
+    # None of her tracks has a report that a target can be made of: said to whoever may make one.
+    ("targets", "POST"): Call(
+        (401, 400, 400, 403, 400, 403, 400, 400),
+        lambda w: {"name": "New", "artist": w.artist.pk},
+    ),
+    ("genre_targets", "GET"): Call(KNOWN),
+    ("target", "GET"): Call(SEEN),
+    ("target", "DELETE"): Call(WRITTEN),
+    ("stems", "GET"): Call(SEEN),
+    ("stem", "GET"): Call(HEARD),
+    ("lyrics", "GET"): Call(SEEN),
+    ("lyrics", "PUT"): Call(WRITTEN, lambda w: {"lines": [LINE]}),
+    ("lyrics_align", "POST"): Call(WRITTEN, lambda w: {"text": "I'm sitting here"}),
+    ("lyrics_file", "GET"): Call(SEEN),
+    ("timbre", "GET"): Call(SEEN),
+    ("similar", "GET"): Call(FOUND),
+    # The file of the form is no sound; and a snippet is for the account that lent it.
+    ("snippets", "POST"): Call((401, *(422,) * 7), _lent, "multipart"),
+    ("snippet", "GET"): Call(PRIVATE),
+    ("snippet_similar", "GET"): Call(PRIVATE),
     # Webhooks belong to the account alone; this one is the artist's.
     ("webhooks", "GET"): Call(KNOWN),
     ("webhooks", "POST"): Call(

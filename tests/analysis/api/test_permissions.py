@@ -16,6 +16,11 @@ from tests.analysis.api.conftest import V1, World, client_of
 from tests.analysis.api.expectations import CALLS, OK, ROLES, Call
 from tests.factories import UserFactory
 
+ROWS = (
+    *("artist", "album", "track", "revision", "job", "upload", "webhook", "delivery"),
+    *("target", "snippet"),
+)
+NAMED = {"stage": "listen", "stem": "vocals", "kind": "lrc"}
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
@@ -44,8 +49,8 @@ def test_every_address_and_method_has_an_expectation():
 
 
 def path_of(pattern: URLPattern, world: World) -> str:
-    kwargs: dict[str, Any] = {"filename": "song.wav"}
-    for name in ("artist", "album", "track", "revision", "job", "upload", "webhook", "delivery"):
+    kwargs: dict[str, Any] = {"filename": "song.wav", **NAMED}
+    for name in ROWS:
         kwargs[f"{name}_id"] = getattr(world, name).pk
     text = str(pattern.pattern)
     for name, converter in pattern.pattern.converters.items():

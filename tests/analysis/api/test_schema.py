@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from analysis.api.schema import document
 from catalog.partner_models import Scope
 from catalog.partner_tokens import create_token
+from tests.analysis.api.test_permissions import NAMED
 
 # `make fuzz-api` looks much longer.
 EXAMPLES = int(os.environ.get("API_FUZZ_EXAMPLES", "3"))
@@ -138,6 +139,8 @@ def _name_what_is_there(case: Any, world: Any) -> None:
     if len(str(case.path_parameters)) % 2:
         return
     for name in case.path_parameters or {}:
+        if name in NAMED:
+            case.path_parameters[name] = NAMED[name]
         held = getattr(world, name.removesuffix("_id"), None)
         if held is not None:
             case.path_parameters[name] = str(held.pk)

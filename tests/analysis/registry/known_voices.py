@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 from scipy import signal
 
 from analysis.sound.equaliser import Move
@@ -55,16 +56,31 @@ def from_table(table: Path) -> dict[str, list[Path]]:
 
 
 def known_clips(
-    by_singer: dict[str, list[Path]], *, per_singer: int, seed: int = 0
+    by_singer: dict[str, list[Path]],
+    *,
+    per_singer: int,
+    seed: int = 0,
+    speeds: tuple[float, ...] = (1.0,),
 ) -> list[KnownClip]:
-    """Clips of every singer, spread over her recordings, each changed by lot."""
+    """Clips of every singer, spread over her recordings, each changed by lot.
+
+    Each of ``speeds`` makes another voice of a singer, with pitch and vocal tract scaled together:
+    ``barbaros`` and ``barbaros x0.85``.
+    """
     made = []
-    for singer, paths in by_singer.items():
+    voices = {
+        singer if speed == 1.0 else f"{singer} x{speed:g}": (paths, speed)
+        for singer, paths in by_singer.items()
+        for speed in speeds
+    }
+    for singer, (paths, speed) in voices.items():
         sounds: list[npt.NDArray[np.float32]] = []
         each = -(-per_singer // len(paths))
         for path in paths:
             if len(sounds) < per_singer:
                 sound, rate = read_mono(path)
+                if speed != 1.0:
+                    sound = soxr.resample(sound, rate * speed, rate).astype(np.float32)
                 sounds += [clip.samples for clip in cut(sound, rate, most=each).kept]
         for number, sound in enumerate(sounds[:per_singer]):
             name = f"{singer}_{number}"

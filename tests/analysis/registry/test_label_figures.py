@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from analysis.registry.figures import figures_of
+from analysis.registry.models import ModelVersion
 from analysis.training.timbre import label_figures
 from analysis.training.timbre.comparison import Answers, compared, worst
 from analysis.training.timbre.label_network import temperature_of
@@ -187,3 +189,18 @@ def test_a_split_needs_yes_and_no_on_both_sides():
     ]
     with pytest.raises(LabelsUnusable, match="more singers"):
         divided(clips, ["warm"], share=0.2, seed=7)
+
+
+def test_what_a_training_learned_from_is_not_called_held_out():
+    version = ModelVersion(
+        model="timbre",
+        manifest={
+            "figures": {"clips": 30, "singers": 5, "stopping_clips": 6},
+            "settings": {"labelled_clips": 36},
+        },
+    )
+    shown = [(figure.label, figure.value) for figure in figures_of(version)]
+    assert ("Clips learned from", "30") in shown
+    assert not any("Held-out" in label for label, _ in shown)
+    version.manifest["figures"].pop("stopping_clips")
+    assert figures_of(version)[0].label == "Held-out clips"

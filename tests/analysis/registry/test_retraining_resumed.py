@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from tests.analysis.registry.labelled_voices import QUICK, labelled, train_to
 
@@ -111,9 +112,7 @@ def test_stopped_anywhere(tmp_path, cache, whole, calls):
 
 def test_a_finished_training_is_found_again(tmp_path, cache, whole):
     train_to(tmp_path, cache)
-    steps = torch.optim.optimizer.register_optimizer_step_post_hook(
-        lambda *_: pytest.fail("it trained again")
-    )
+    steps = register_optimizer_step_post_hook(lambda *_: pytest.fail("it trained again"))
     try:
         weights = train_to(tmp_path, cache)
     finally:
