@@ -70,7 +70,7 @@ def seed(*, learn: int, held_out: int, each: int, are_real: bool = False) -> Non
                 predicted=PREDICTED,
             )
             truth[str(clip.pk)] = of_clip
-    admin = UserFactory(is_staff=True)
+    admin = UserFactory(email=f"loop-{mark}@example.com", is_staff=True)
     track = _song(admin)
     live = TimbreTag.objects.filter(retired_at__isnull=True)
     print(  # noqa: T201 - the answer to the caller, in another process

@@ -59,7 +59,10 @@ def seed(*, clips: int, raters: int, is_staff: bool = False, seconds: float = 3.
         )
         for number in range(clips)
     ]
-    people = UserFactory.create_batch(raters, role="labeller", is_staff=is_staff)
+    people = [
+        UserFactory(email=f"rater-{mark}-{number}@example.com", role="labeller", is_staff=is_staff)
+        for number in range(raters)
+    ]
     print(  # noqa: T201 - the answer to the caller, in another process
         json.dumps(
             {

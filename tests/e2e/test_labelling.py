@@ -179,8 +179,8 @@ def test_by_touch_on_a_phone_and_the_guess_after_the_vote(
     submit = page.get_by_role("button", name="Submit")
     for box in (submit.bounding_box(), page.locator(".tag-answer").first.bounding_box()):
         assert box["height"] >= 40
-    page.locator("[data-tag=warm]").get_by_text("Yes").tap()
-    page.locator("[data-tag=rough]").get_by_text("Can't tell").tap()
+    page.locator("[data-tag=warm] input[value=yes]").tap()
+    page.locator("[data-tag=rough] input[value=unsure]").tap()
     submit.tap()
     expect(page.locator("[data-sent]")).to_contain_text("The model: Warm 81 %, Bright 33 %")
     eventually(page, SENT)
