@@ -155,7 +155,7 @@ def test_the_admin_opens_for_every_model_and_shows_no_hash(login, make_artist, t
             assert page.status_code == 200, model
             assert link.token not in page.content.decode()
             assert root.user.password not in page.content.decode()
-    assert seen == 7
+    assert seen == 8
     form = {
         "email": "New@Example.com",
         "role": "partner",

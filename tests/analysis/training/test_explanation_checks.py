@@ -49,20 +49,24 @@ def test_other_weights_give_other_maps(pictures):
 
 @pytest.mark.data
 def test_a_map_that_says_nothing_fails_the_deletion_check(pictures):
-    """With the map of shuffled weights the hottest cells are no better than random ones."""
+    """With the maps of shuffled weights the hottest cells are no better than random ones: one such
+    map may hit by chance, the middle one of five does not."""
     ears = load_ears()
-    blind = with_shuffled_weights(ears, seed=1)
 
     class Pretender:
         labels, network, probabilities = ears.labels, ears.network, staticmethod(ears.probabilities)
 
+        def __init__(self, seed):
+            self.blind = with_shuffled_weights(ears, seed=seed)
+
         def hear(self, mel):
             label = ears.hear(mel).label
-            heat = blind.hear(mel, explain=label).heat
+            heat = self.blind.hear(mel, explain=label).heat
             true = ears.hear(mel)
             return type(true)(**{**vars(true), "heat": heat})
 
-    assert deletion(Pretender(), pictures[:8], draws=3).ratio < 2.0
+    ratios = [deletion(Pretender(seed), pictures[:8], draws=3).ratio for seed in range(1, 6)]
+    assert np.median(ratios) < 2.0, ratios
 
 
 def test_the_same_share_is_wiped_either_way():
