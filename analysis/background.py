@@ -40,6 +40,9 @@ class WorkState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+UNDER_WAY = (WorkState.QUEUED, WorkState.RUNNING)
+
+
 class BackgroundWork(models.Model):
     """State, progress and signs of life of one piece of long work."""
 
@@ -110,8 +113,10 @@ def dispatch(model: type[BackgroundWork]) -> int:
     """Hand waiting work of a kind to the queue, the oldest first and one at a time; returns how
     many pieces were handed out."""
     with transaction.atomic():
+        # Who comes second waits for the first, and sees then what was handed out: with skip_locked
+        # the next piece would go out beside it.
         waiting = (
-            model._default_manager.select_for_update(skip_locked=True)
+            model._default_manager.select_for_update()
             .filter(state=WorkState.QUEUED, ticket__isnull=True)
             .order_by("created_at")
             .first()
@@ -249,7 +254,7 @@ def cancel(work: BackgroundWork) -> bool:
     sign of life; what it has finished stays for :func:`resume`."""
     return bool(
         type(work)
-        ._default_manager.filter(pk=work.pk, state__in=(WorkState.QUEUED, WorkState.RUNNING))
+        ._default_manager.filter(pk=work.pk, state__in=UNDER_WAY)
         .update(
             state=WorkState.CANCELLED,
             ticket=None,
@@ -284,11 +289,13 @@ def resume(work: BackgroundWork) -> bool:
     return bool(changed)
 
 
-def is_busy() -> bool:
-    """Whether a worker has any kind of this work in hand."""
+def is_busy(queue: str) -> bool:
+    """Whether a worker of a queue has any kind of this work in hand."""
+    kinds: list[type[BackgroundWork]] = [apps.get_model(label) for label in _KINDS]
     return any(
-        apps.get_model(label)._default_manager.filter(state=WorkState.RUNNING).exists()
-        for label in _KINDS
+        model._default_manager.filter(state=WorkState.RUNNING).exists()
+        for model in kinds
+        if model.queue == queue
     )
 
 
@@ -299,6 +306,9 @@ def tick() -> int:
     for label in _KINDS:
         model: type[BackgroundWork] = apps.get_model(label)
         rows = model._default_manager
+        # Mostly there is nothing of a kind: one look instead of a round of updates.
+        if not rows.filter(state__in=UNDER_WAY).exists():
+            continue
         lost = rows.filter(
             state=WorkState.RUNNING,
             heartbeat_at__lt=now - timedelta(seconds=settings.JOB_LOST_AFTER_SECONDS),

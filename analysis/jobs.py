@@ -308,7 +308,7 @@ def stalled(queue: str) -> bool:
     jobs = Job.objects.filter(stage__in=stages)
     if jobs.filter(state=JobState.RUNNING).exists():
         return False
-    if queue == background.QUEUE and background.is_busy():
+    if background.is_busy(queue):
         return False
     waiting_since = timezone.now() - timedelta(seconds=20)
     return jobs.filter(

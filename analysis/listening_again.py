@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
@@ -12,6 +13,7 @@ from analysis.models import Job, JobState, Report, Stage
 from analysis.services import request_listening
 from analysis.versions import listen_version
 from catalog.models import Artist, Revision
+from catalog.selectors import current_revisions
 
 PRIORITY = -10
 """Behind everything that artists wait for, which has 0."""
@@ -36,12 +38,10 @@ def heard_by_older(
     """Revisions that have a report, but none by today's version: each track's newest, and with
     ``with_earlier`` also those before it."""
     reports = Report.objects.filter(content_sha256=OuterRef("content_sha256"), stage=Stage.LISTEN)
-    found = Revision.objects.filter(
+    revisions = Revision.objects.all() if with_earlier else current_revisions()
+    found = revisions.filter(
         Exists(reports), ~Exists(reports.filter(model_version=listen_version()))
     )
-    if not with_earlier:
-        newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
-        found = found.filter(~Exists(newer))
     return found if artist is None else found.filter(artist=artist)
 
 
@@ -64,8 +64,7 @@ def request(artist: Artist | None = None, *, with_earlier: bool = False) -> Requ
         by_state[state].append(revision_id)
     # A job that is done without a report: the report was removed since.
     to_queue = by_state[None] + by_state[JobState.DONE]
-    for start in range(0, len(to_queue), _AT_ONCE):
-        request_listening(to_queue[start : start + _AT_ONCE], afresh=True, priority=PRIORITY)
+    _queue(to_queue)
     return Requested(
         found=sum(len(revision_ids) for revision_ids in by_state.values()),
         queued=len(to_queue),
@@ -82,8 +81,7 @@ def without_sections(artist: Artist | None = None) -> QuerySet[Revision]:
         model_version=listen_version(),
         sections__isnull=True,
     )
-    newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
-    found = Revision.objects.filter(Exists(reports), ~Exists(newer))
+    found = current_revisions().filter(Exists(reports))
     return found if artist is None else found.filter(artist=artist)
 
 
@@ -91,6 +89,10 @@ def request_sections(artist: Artist | None = None) -> int:
     """Queue, at low priority, the listening of everything that has no sections yet; returns how
     many revisions that are."""
     ids = list(without_sections(artist).values_list("pk", flat=True))
-    for start in range(0, len(ids), _AT_ONCE):
-        request_listening(ids[start : start + _AT_ONCE], afresh=True, priority=PRIORITY)
+    _queue(ids)
     return len(ids)
+
+
+def _queue(revision_ids: Sequence[uuid.UUID]) -> None:
+    for start in range(0, len(revision_ids), _AT_ONCE):
+        request_listening(revision_ids[start : start + _AT_ONCE], afresh=True, priority=PRIORITY)

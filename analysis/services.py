@@ -233,10 +233,7 @@ HOUSEKEEPING: list[Callable[[], object]] = []
 
 def _listen(job: Job, heart: Heart) -> None:
     revision = job.revision
-    if job.model_version != listen_version():
-        # Queued for weights that no longer serve: the result would carry a wrong name.
-        request_listening([revision.pk], priority=job.priority)
-        job.delete()
+    if _asked_anew(job):
         return
     if not job.afresh and has_report(job):
         with_database(lambda: _finish_listening(job))
@@ -248,9 +245,7 @@ def _listen(job: Job, heart: Heart) -> None:
         found = listen(
             path, max_duration_s=float(settings.UPLOAD_MAX_SECONDS), progress=heart.progress
         )
-    if job.model_version != listen_version():  # others were switched on meanwhile
-        request_listening([revision.pk], priority=job.priority)
-        job.delete()
+    if _asked_anew(job):  # others were switched on meanwhile
         return
     for name, content in found.pictures.items():
         default_storage.save(derived_name(job, name), ContentFile(content))
@@ -261,6 +256,16 @@ def _listen(job: Job, heart: Heart) -> None:
 
 
 WORK[Stage.LISTEN] = _listen
+
+
+def _asked_anew(job: Job) -> bool:
+    """Whether a job was for weights that no longer serve: its result would carry a wrong name, so
+    another one takes its place."""
+    if job.model_version == listen_version():
+        return False
+    request_listening([job.revision_id], priority=job.priority)
+    job.delete()
+    return True
 
 
 def _store_listening(job: Job, key: dict[str, Any], found: Listening) -> None:

@@ -137,9 +137,6 @@ class IdempotencyRecord(models.Model):
     status = models.PositiveSmallIntegerField(null=True, help_text="Empty while it is under way.")
     headers = models.JSONField(default=dict)
     body = models.BinaryField(default=bytes)
-    locked_until = models.DateTimeField(
-        null=True, help_text="Under way at most until then; afterwards it may be tried again."
-    )
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:

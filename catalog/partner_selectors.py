@@ -11,7 +11,7 @@ from django.db.models import Model, Q, QuerySet, Sum
 from django.http import Http404
 from django.utils import timezone
 
-from catalog.models import Artist, User
+from catalog.models import Artist, Role, User
 from catalog.partner_models import GrantRequest, PartnerGrant, PartnerToken, UsageDay
 
 M = TypeVar("M", bound=Model)
@@ -22,6 +22,11 @@ def _one(rows: QuerySet[M], pk: UUID) -> M:
     if found is None:
         raise Http404
     return found
+
+
+def grants_in_force() -> QuerySet[PartnerGrant]:
+    """Grants that count now: not taken back, and held by accounts that are still partners'."""
+    return PartnerGrant.objects.filter(revoked_at__isnull=True, partner__role=Role.PARTNER)
 
 
 def grants_of_artist(artist: Artist) -> QuerySet[PartnerGrant]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import Http404
 from django.utils import timezone
 
@@ -85,6 +85,12 @@ def get_share_link_for(user: AnyUser, track: Track, link_id: int) -> ShareLink:
 def current_revision(track: Track) -> Revision | None:
     """The newest revision of a track."""
     return track.revisions.order_by("-number").first()
+
+
+def current_revisions() -> QuerySet[Revision]:
+    """Every track's newest revision."""
+    newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
+    return Revision.objects.filter(~Exists(newer))
 
 
 def current_revision_ids() -> Subquery:

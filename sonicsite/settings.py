@@ -371,6 +371,14 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "analysis.api.schema.finish",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "LanguageEnum": "analysis.lyrics_languages.LANGUAGES",
+        "LanguageWishEnum": "analysis.api.analyses.LANGUAGE_WISHES",
+        "JobStateEnum": "analysis.models.JobState",
+        "DeliveryStateEnum": "catalog.webhook_models.DeliveryState",
+        "EventEnum": "analysis.api.webhooks.kinds.KINDS",
+        "SubscribedEventEnum": "analysis.api.webhooks.kinds.CHOOSABLE",
+    },
     "DISABLE_ERRORS_AND_WARNINGS": False,
 }
 

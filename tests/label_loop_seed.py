@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from tests.labelling_seed import PREDICTED, _cookie
+from tests import labelling_seed
+from tests.labelling_seed import PREDICTED, cookie_of
 from tests.stack import Stack
 
 TAGS = ("warm", "breathy", "rough", "thin")
@@ -24,13 +25,7 @@ Mono = npt.NDArray[np.float32]
 def seed_in(site: Stack, **wishes: Any) -> dict[str, Any]:
     """Run :func:`seed` in a site; returns ``truth`` (by clip: tag to bool), ``keys`` (by tag),
     ``track``, ``admin`` and ``cookies``."""
-    code = f"from tests.label_loop_seed import seed; seed(**{wishes!r})"
-    found: dict[str, Any] = json.loads(
-        site.manage("shell", "--no-imports", "-c", code).strip().splitlines()[-1]
-    )
-    for cookie in found["cookies"]:
-        cookie["url"] = site.url
-    return found
+    return labelling_seed.seed_in(site, module=__name__, **wishes)
 
 
 def clear_in(site: Stack, made: dict[str, Any]) -> None:
@@ -80,7 +75,7 @@ def seed(*, learn: int, held_out: int, each: int, are_real: bool = False) -> Non
                 "keys": dict(live.values_list("slug", "key")),
                 "track": str(track),
                 "admin": admin.pk,
-                "cookies": [_cookie(admin)],
+                "cookies": [cookie_of(admin)],
             }
         )
     )

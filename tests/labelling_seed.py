@@ -16,9 +16,10 @@ from tests.stack import Stack
 PREDICTED = {"warm": 0.81, "bright": 0.33, "breathy": 0.12, "rough": 0.55, "clean": 0.5}
 
 
-def seed_in(site: Stack, **wishes: Any) -> dict[str, Any]:
-    """Run :func:`seed` in a site; returns ``clips`` (ids) and ``cookies`` (one per rater)."""
-    code = f"from tests.labelling_seed import seed; seed(**{wishes!r})"
+def seed_in(site: Stack, *, module: str = __name__, **wishes: Any) -> dict[str, Any]:
+    """Run :func:`seed` in a site, or that of another module; returns ``clips`` (ids) and
+    ``cookies`` (one per rater)."""
+    code = f"from {module} import seed; seed(**{wishes!r})"
     found: dict[str, Any] = json.loads(
         site.manage("shell", "--no-imports", "-c", code).strip().splitlines()[-1]
     )
@@ -68,13 +69,14 @@ def seed(*, clips: int, raters: int, is_staff: bool = False, seconds: float = 3.
             {
                 "clips": [str(clip.pk) for clip in made],
                 "raters": [person.pk for person in people],
-                "cookies": [_cookie(person) for person in people],
+                "cookies": [cookie_of(person) for person in people],
             }
         )
     )
 
 
-def _cookie(person: Any) -> dict[str, str]:
+def cookie_of(person: Any) -> dict[str, str]:
+    """Of a session in which somebody is logged in."""
     session = SessionStore()
     session[SESSION_KEY] = str(person.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"

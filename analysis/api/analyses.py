@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from analysis import selectors
 from analysis.api import conditions, idempotency
-from analysis.api.jobs import JobOut
+from analysis.api.jobs import JobOut, accepted
 from analysis.api.problems import Problem
 from analysis.api.resources import ApiView, Reading
 from analysis.api.serializing import Input, Output, StrictBoolean
@@ -26,6 +26,9 @@ from catalog.partner_models import Scope
 
 FIND_OUT = "auto"
 
+LANGUAGE_WISHES = (FIND_OUT, *LANGUAGES)
+"""What a call may say about the language of lyrics."""
+
 
 class AnalysisIn(Input):
     """A stage of a file. Stems are made first where a stage needs them."""
@@ -35,7 +38,7 @@ class AnalysisIn(Input):
     stage = serializers.ChoiceField(choices=Stage.choices)
     afresh = StrictBoolean(required=False, help_text="Repeat what is done already.")
     language = serializers.ChoiceField(
-        choices=[FIND_OUT, *LANGUAGES],
+        choices=LANGUAGE_WISHES,
         required=False,
         help_text="Of the lyrics; without it what was chosen for the track before.",
     )
@@ -152,11 +155,7 @@ class AnalysesView(ApiView):
         data = self.read(AnalysisIn)
         revision = self.caller.get(revision_rows(), revision_id, scope=Scope.WRITE)
         (job,) = ask(data, [revision])
-        return Response(
-            JobOut(job, context=self.context()).data,
-            status=202,
-            headers={"Location": reverse("api:job", args=[job.pk])},
-        )
+        return accepted(job, self.context())
 
     def _stage(self, revision: Revision, stage: str) -> dict[str, Any]:
         is_lyrics = stage == Stage.LYRICS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
@@ -14,14 +13,14 @@ from rest_framework.response import Response
 
 from analysis.api import idempotency
 from analysis.api.analyses import AnalysisIn, ask, revision_rows
+from analysis.api.batches import items_of, read_each
 from analysis.api.jobs import JobOut
-from analysis.api.problems import Problem, as_problem
+from analysis.api.problems import Problem
 from analysis.api.resources import ApiView
 from analysis.api.serializing import Input, ProblemDocument, StrictUUID
 from catalog.models import Revision
 from catalog.partner_models import Scope
 
-MOST = 1_000
 _REVISION = "5e5b7cf8-0dd4-4b35-8a4d-8d3a6f3b7c20"
 
 
@@ -81,39 +80,25 @@ class AnalysesBulkView(ApiView):
     answers: ClassVar[dict[str, Any]] = {"POST": {202: AnalysesBulkOut}}
 
     def post(self, request: Request) -> Response:
-        items = self._items(request.data)
-        reader = AnalysisItemIn()
-        checked: list[dict[str, Any] | Problem] = []
-        for item in items:
-            try:
-                checked.append(dict(reader.run_validation(item)))
-            except serializers.ValidationError as error:
-                checked.append(as_problem(error))
+        checked = read_each(AnalysisItemIn, items_of(request.data, "analyses"))
         wanted = {each["revision"] for each in checked if not isinstance(each, Problem)}
         revisions = self.caller.visible(revision_rows(), owner="artist").in_bulk(list(wanted))
-        outcomes: list[Any] = [None] * len(items)
-        groups: dict[str, list[int]] = {}
+        outcomes: list[Any] = [self._refusal(each, revisions) for each in checked]
+        groups: dict[frozenset[tuple[str, Any]], list[int]] = {}
         for index, each in enumerate(checked):
-            problem = each if isinstance(each, Problem) else self._refusal(each, revisions)
-            if problem is not None or isinstance(each, Problem):
-                outcomes[index] = problem
-                continue
-            same = {name: value for name, value in each.items() if name != "revision"}
-            groups.setdefault(json.dumps(same, sort_keys=True), []).append(index)
+            if outcomes[index] is None and not isinstance(each, Problem):
+                same = frozenset(item for item in each.items() if item[0] != "revision")
+                groups.setdefault(same, []).append(index)
         with transaction.atomic():
             for options, indices in groups.items():
-                self._ask(json.loads(options), indices, checked, revisions, outcomes)
+                self._ask(dict(options), indices, checked, revisions, outcomes)
         return Response(self._written(outcomes), status=202)
 
-    def _items(self, data: Any) -> list[Any]:
-        if not isinstance(data, Mapping) or set(data) != {"items"}:
-            raise Problem("invalid", "The body is an object with items.")
-        items = data["items"]
-        if not isinstance(items, list) or not 1 <= len(items) <= MOST:
-            raise Problem("invalid", f"items is a list of 1 to {MOST} analyses.")
-        return items
-
-    def _refusal(self, item: dict[str, Any], revisions: Mapping[UUID, Revision]) -> Problem | None:
+    def _refusal(
+        self, item: dict[str, Any] | Problem, revisions: Mapping[UUID, Revision]
+    ) -> Problem | None:
+        if isinstance(item, Problem):
+            return item
         revision = revisions.get(item["revision"])
         if revision is None:
             return Problem("not_found")

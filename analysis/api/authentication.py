@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from oauth2_provider.contrib.rest_framework import OAuth2Authentication
@@ -141,9 +142,9 @@ class _OAuthScheme(OpenApiAuthenticationExtension):
             "description": "Acting in an artist's name: authorisation code with PKCE (S256).",
             "flows": {
                 "authorizationCode": {
-                    "authorizationUrl": "/oauth/authorize/",
-                    "tokenUrl": "/oauth/token/",
-                    "refreshUrl": "/oauth/token/",
+                    "authorizationUrl": reverse("oauth_authorize"),
+                    "tokenUrl": reverse("oauth_token"),
+                    "refreshUrl": reverse("oauth_token"),
                     "scopes": settings.OAUTH2_PROVIDER["SCOPES"],
                 }
             },

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -11,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analysis.api import idempotency
+from analysis.api.batches import items_of, read_each
 from analysis.api.problems import Problem, as_problem
 from analysis.api.resources import ApiView
 from analysis.api.serializing import Input, ProblemDocument
@@ -18,8 +17,6 @@ from analysis.api.tracks import TrackIn, TrackOut, new_track, track_rows
 from catalog.models import Artist
 from catalog.partner_models import Scope
 from catalog.services.new_tracks import NewTrack, create_tracks
-
-MOST = 1_000
 
 
 class TracksBulkIn(Input):
@@ -83,45 +80,25 @@ class TracksBulkView(ApiView):
     answers: ClassVar[dict[str, Any]] = {"POST": {200: TracksBulkOut}}
 
     def post(self, request: Request) -> Response:
-        items = self._items(request.data)
+        items = read_each(TrackIn, items_of(request.data, "tracks"))
         outcomes: list[Any] = [None] * len(items)
         wanted: dict[int, list[tuple[int, NewTrack]]] = {}
         artists: dict[int | None, Artist | Problem] = {}
         for index, item in enumerate(items):
-            checked = self._checked(item)
-            if isinstance(checked, Problem):
-                outcomes[index] = checked
+            if isinstance(item, Problem):
+                outcomes[index] = item
                 continue
-            artist = self._artist(checked.get("artist"), artists)
+            artist = self._artist(item.get("artist"), artists)
             if isinstance(artist, Problem):
                 outcomes[index] = artist
             else:
-                wanted.setdefault(artist.pk, []).append((index, new_track(checked)))
+                wanted.setdefault(artist.pk, []).append((index, new_track(item)))
         by_id = {artist.pk: artist for artist in artists.values() if isinstance(artist, Artist)}
         for artist_id, entries in wanted.items():
             made = create_tracks(by_id[artist_id], [entry for _, entry in entries])
             for (index, _), outcome in zip(entries, made, strict=True):
                 outcomes[index] = outcome
         return Response(self._written(outcomes))
-
-    def _items(self, data: Any) -> list[Any]:
-        if not isinstance(data, Mapping) or set(data) != {"items"}:
-            raise Problem("invalid", "The body is an object with items.")
-        items = data["items"]
-        if not isinstance(items, list) or not 1 <= len(items) <= MOST:
-            raise Problem("invalid", f"items is a list of 1 to {MOST} tracks.")
-        return items
-
-    def _checked(self, item: Any) -> dict[str, Any] | Problem:
-        try:
-            return dict(self._reader.run_validation(item))
-        except serializers.ValidationError as error:
-            return as_problem(error)
-
-    @cached_property
-    def _reader(self) -> TrackIn:
-        # One for all items: making a thousand takes longer than reading with them.
-        return TrackIn()
 
     def _artist(
         self, artist_id: int | None, known: dict[int | None, Artist | Problem]

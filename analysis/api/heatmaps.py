@@ -11,13 +11,12 @@ from rest_framework.request import Request
 
 from analysis.api.filters import Filter, a_number
 from analysis.api.problems import Problem
-from analysis.api.report_parts import ReportPart
+from analysis.api.report_parts import ReportPart, report_in
 from analysis.api.resources import ApiView
 from analysis.api.serializing import Output
 from analysis.heat_array import read_heat
 from analysis.models import Report
 from analysis.pictures import HEAT_FILES, MAX_COLUMNS
-from analysis.selectors import report_of
 from analysis.services import derived_name
 from catalog.models import Revision
 from catalog.streaming import ranged_response
@@ -34,7 +33,6 @@ COLUMNS = Filter(
     f"At most so many columns; {USUAL_COLUMNS} if not given.",
     bounds=(1, MAX_COLUMNS),
 )
-_NOT_HEARD = "It has not been listened to yet."
 
 
 class HeatmapOut(Output):
@@ -120,9 +118,7 @@ class _Picture(ApiView):
     def picture(self, request: Request, revision_id: Any, name: str) -> Any:
         """The stored picture. Raises Problem, Http404."""
         revision = self.caller.get(Revision.objects.all(), revision_id)
-        report = report_of(revision)
-        if report is None:
-            raise Problem("not_found", _NOT_HEARD)
+        report = report_in(revision)
         return ranged_response(
             request._request,
             storage=default_storage,

@@ -3,14 +3,14 @@
 The first call's row is written in the transaction that does the work: a second one with the same
 key waits for the database's own lock, and finds the stored answer; after a crash nothing is left of
 either. Calls that cannot be one transaction (uploads: their bytes take minutes) are marked as under
-way instead, and may be tried again when the mark is old; they are repeatable in themselves.
+way instead, with a lock that ends with its process; they are repeatable in themselves.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -21,9 +21,9 @@ from rest_framework.response import Response
 
 from analysis.api.problems import MEDIA_TYPE, Problem
 from catalog.partner_models import IdempotencyRecord
+from sonicsite.locks import alone_with
 
 KEPT_FOR = timedelta(hours=24)
-_UNDER_WAY_FOR = timedelta(minutes=15)
 _WAIT_MS = 10_000
 # Answers that say nothing about the call itself are not kept.
 _NOT_KEPT = frozenset({401, 403, 408, 409, 412, 429})
@@ -80,24 +80,20 @@ def once(principal: str, key: str, mark: str, way: Way, answer: Answer) -> Respo
         raise _under_way() from error
 
 
-def _enter(
-    principal: str, key: str, mark: str, *, until: datetime | None = None
-) -> IdempotencyRecord | None:
+def _enter(principal: str, key: str, mark: str) -> IdempotencyRecord | None:
     try:
         with transaction.atomic():
-            return IdempotencyRecord.objects.create(
-                principal=principal, key=key, fingerprint=mark, locked_until=until
-            )
+            return IdempotencyRecord.objects.create(principal=principal, key=key, fingerprint=mark)
     except IntegrityError:
         return None
 
 
 def _again(principal: str, key: str, mark: str) -> Response:
     row = IdempotencyRecord.objects.filter(principal=principal, key=key).first()
+    if row is not None and row.fingerprint != mark:
+        raise Problem("idempotency_key_reused", "Choose another key for another call.")
     if row is None or row.status is None:
         raise _under_way()
-    if row.fingerprint != mark:
-        raise Problem("idempotency_key_reused", "Choose another key for another call.")
     response = Response(status=row.status, headers={**row.headers, "Idempotent-Replayed": "true"})
     response.stored_body = bytes(row.body)
     response.content_type = MEDIA_TYPE if row.status >= 400 else "application/json"
@@ -112,27 +108,19 @@ def _keep(row: IdempotencyRecord, response: Response) -> Response:
     row.headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
     data = getattr(response, "data", None)
     row.body = b"" if data is None else JSONRenderer().render(data)
-    row.locked_until = None
     row.save()
     return response
 
 
 def _marked(principal: str, key: str, mark: str, answer: Answer) -> Response:
-    until = timezone.now() + _UNDER_WAY_FOR
-    row = _enter(principal, key, mark, until=until)
-    if row is None:
-        # A process that died in the middle leaves a mark that somebody may take over once.
-        taken = IdempotencyRecord.objects.filter(
-            principal=principal,
-            key=key,
-            fingerprint=mark,
-            status=None,
-            locked_until__lt=timezone.now(),
-        ).update(locked_until=until)
-        if not taken:
-            return _again(principal, key, mark)
-        row = IdempotencyRecord.objects.get(principal=principal, key=key)
-    return _keep(row, answer())
+    with alone_with(f"idempotency {principal} {key}") as alone:
+        row = _enter(principal, key, mark) if alone else None
+        if row is None:
+            row = IdempotencyRecord.objects.filter(principal=principal, key=key).first()
+            # A mark without an answer that nobody holds was left by a process that died.
+            if not alone or row is None or row.status is not None or row.fingerprint != mark:
+                return _again(principal, key, mark)
+        return _keep(row, answer())
 
 
 def _under_way() -> Problem:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.urls import reverse
 from rest_framework import serializers
+from rest_framework.response import Response
 
 from analysis.api.filters import Filter, a_moment, a_number, a_uuid
 from analysis.api.resources import Listing, Reading
@@ -55,6 +56,12 @@ class JobOut(Output):
     def get_url(self, job: Job) -> str:
         address = reverse("api:job", args=[job.pk])
         return self.context["request"].build_absolute_uri(address)
+
+
+def accepted(job: Job, context: dict[str, Any]) -> Response:
+    """The answer to a call that asked for a job."""
+    address = reverse("api:job", args=[job.pk])
+    return Response(JobOut(job, context=context).data, status=202, headers={"Location": address})
 
 
 class _Jobs:

@@ -6,13 +6,12 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analysis.api import conditions, idempotency
-from analysis.api.jobs import JobOut
+from analysis.api.jobs import JobOut, accepted
 from analysis.api.problems import Problem
 from analysis.api.resources import ApiView, Reading
 from analysis.api.serializing import Input, Output, StrictChar, StrictInteger
@@ -194,11 +193,7 @@ class LyricsAlignView(ApiView):
         job = request_alignment(
             revision, lines, language=data.get("language", ""), author=self.caller.user
         )
-        return Response(
-            JobOut(job, context=self.context()).data,
-            status=202,
-            headers={"Location": reverse("api:job", args=[job.pk])},
-        )
+        return accepted(job, self.context())
 
 
 class LyricsFileView(ApiView):

@@ -8,7 +8,7 @@ live grant), within the scopes of that grant. A token's own scopes narrow all of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,7 +17,9 @@ from django.db.models import Model, QuerySet
 
 from analysis.api.problems import Problem
 from catalog.models import Artist, Role, User
-from catalog.partner_models import PartnerGrant, PartnerToken, Scope
+from catalog.partner_models import PartnerToken, Scope
+from catalog.partner_selectors import grants_in_force
+from catalog.selectors import artist_of
 
 M = TypeVar("M", bound=Model)
 
@@ -33,7 +35,6 @@ class Principal:
     scopes: frozenset[str] = ALL_SCOPES
     token: PartnerToken | None = None
     application: str = ""
-    _memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def kind(self) -> str:
@@ -61,15 +62,15 @@ class Principal:
     @cached_property
     def own_artist(self) -> Artist | None:
         """The account's own artist page, if it has one."""
-        return Artist.objects.filter(user=self.user).first()
+        return artist_of(self.user)
 
     @cached_property
     def grants(self) -> Mapping[int, frozenset[str]]:
         """Live grants: artist id -> scopes. An app acts for one artist and has none, nor has an
         account that is no longer a partner's."""
-        if self.application or self.user.role != Role.PARTNER:
+        if self.application or self.user.role != Role.PARTNER:  # which needs no query
             return {}
-        found = PartnerGrant.objects.filter(partner=self.user, revoked_at__isnull=True)
+        found = grants_in_force().filter(partner=self.user)
         return {grant.artist_id: frozenset(grant.scopes) for grant in found}
 
     def scopes_on(self, artist_id: int) -> frozenset[str]:

@@ -24,7 +24,7 @@ from sonicsite.logs import request_id
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-DOCUMENTATION = "/developers/#problems"
+DOCUMENTATION = "/developers/"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def document(code: str, detail: str = "") -> dict[str, Any]:
     """A problem document without anything particular."""
     kind = KINDS[code]
     return {
-        "type": f"{DOCUMENTATION.partition('#')[0]}#{code}",
+        "type": f"{DOCUMENTATION}#{code}",
         "title": kind.title,
         "status": kind.status,
         "code": code,

@@ -193,6 +193,14 @@ class MixPartOut(_PartOut):
     )
 
 
+def report_in(revision: Revision) -> Report:
+    """The newest report of a file. Raises Problem until it has been listened to."""
+    report = report_of(revision)
+    if report is None:
+        raise Problem("not_found", "It has not been listened to yet.")
+    return report
+
+
 class ReportPart(Reading):
     """A part of the newest report of a file."""
 
@@ -202,16 +210,10 @@ class ReportPart(Reading):
     def rows(self) -> QuerySet[Revision]:
         return Revision.objects.select_related("track", "artist__user")
 
-    def heard(self, scope: str) -> tuple[Revision, Report]:
-        """The file and its report, if the caller may see them. Raises Problem."""
-        revision: Revision = super().one(scope)
-        report = report_of(revision)
-        if report is None:
-            raise Problem("not_found", "It has not been listened to yet.")
-        return revision, report
-
     def one(self, scope: str) -> dict[str, Any]:
-        revision, report = self.heard(scope)
+        """The part, if the caller may see the file. Raises Problem."""
+        revision: Revision = super().one(scope)
+        report = report_in(revision)
         made = {"model_version": report.model_version, "created_at": report.created_at}
         return {**self.part(revision, report), **made}
 

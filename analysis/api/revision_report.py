@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from analysis.api.problems import Problem
+from analysis.api.report_parts import report_in
 from analysis.api.resources import Reading
 from analysis.api.serializing import Output
 from analysis.models import Report
-from analysis.selectors import report_of
 from catalog.models import Revision
 
 
@@ -59,7 +58,4 @@ class RevisionReportView(Reading):
 
     def one(self, scope: str) -> Report:
         """The report, if the caller may see the file. Raises Problem."""
-        report = report_of(super().one(scope))
-        if report is None:
-            raise Problem("not_found", "It has not been listened to yet.")
-        return report
+        return report_in(super().one(scope))

@@ -85,6 +85,10 @@ class ApiSchema(AutoSchema):
 
     def get_operation_id(self) -> str:
         parts = [part for part in self._tokenize_path() if part not in {"api", "v1"}]
+        # One of a list by its name, where the list itself is no ``Listing``.
+        last = re.search(r"\{(\w+)\}/$", self.path)
+        if last and not last[1].endswith("_id"):
+            parts.append(last[1])
         verb = _VERBS[self.method]
         if self.method == "GET" and isinstance(self.view, Listing):
             verb = "list"

@@ -28,9 +28,7 @@ from analysis.discovery.request import (
 )
 from analysis.discovery.search import Hit, Results, search_page
 from analysis.discovery.seeds import SeedNotFound, SeedNotHeard
-from analysis.discovery.why import reasons_of
-from analysis.models import Report, Stage
-from catalog.models import Revision
+from analysis.discovery.why import reasons_of_results
 
 T = TypeVar("T")
 _MOST_NAMES = 30
@@ -160,21 +158,7 @@ class SimilarView(Searching):
 
     def get(self, request: Request, track_id: UUID) -> Response:
         found = self.found(request, Seed.track(track_id))
-        report = _report_in_space(track_id, found.model_version)
-        return self.answer(found, {} if report is None else reasons_of(report, found.hits))
-
-
-def _report_in_space(track_id: UUID, model_version: str) -> Report | None:
-    current = Revision.objects.filter(track=track_id).order_by("-number")
-    return (
-        Report.objects.filter(
-            content_sha256=current.values("content_sha256")[:1],
-            stage=Stage.LISTEN,
-            model_version=model_version,
-        )
-        .defer("document")
-        .first()
-    )
+        return self.answer(found, reasons_of_results(track_id, found))
 
 
 def _value(request: Request, name: str, default: T) -> Any | T:

@@ -59,7 +59,7 @@ def webhooks(request: UserRequest) -> HttpResponse:
         "is_full": len(endpoints) >= services.MAX_ENDPOINTS,
         "max_endpoints": services.MAX_ENDPOINTS,
     }
-    return _page(request, "webhooks/list.html", context)
+    return render(request, "webhooks/list.html", context)
 
 
 @_for_listeners
@@ -131,7 +131,7 @@ def webhook(request: UserRequest, endpoint_id: uuid.UUID) -> HttpResponse:
         "state": state,
         "states": DeliveryState.choices,
     }
-    return _page(request, "webhooks/detail.html", context)
+    return render(request, "webhooks/detail.html", context)
 
 
 @_for_listeners
@@ -231,10 +231,4 @@ def _form(
     request: UserRequest, form: EndpointForm, endpoint: WebhookEndpoint | None
 ) -> HttpResponse:
     context = {"form": form, "endpoint": endpoint}
-    return _page(request, "webhooks/form.html", context, status=422 if form.errors else 200)
-
-
-def _page(
-    request: UserRequest, template: str, context: dict[str, Any], status: int = 200
-) -> HttpResponse:
-    return render(cast(HttpRequest, request), template, context, status=status)
+    return render(request, "webhooks/form.html", context, status=422 if form.errors else 200)

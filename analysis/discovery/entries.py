@@ -22,6 +22,7 @@ from analysis.discovery.models import EmbeddingSpace, SearchEntry
 from analysis.lyrics_models import LyricsOrigin, LyricsVersion
 from analysis.models import Embedding, Report, Stage
 from catalog.models import Revision, Track
+from catalog.selectors import current_revisions
 
 BATCH = 500
 _VOICE_STEM = "vocals"
@@ -52,13 +53,8 @@ def refresh_tracks(track_ids: Iterable[UUID]) -> int:
 
 def refresh_contents(contents: Iterable[str]) -> int:
     """:func:`refresh_tracks` of every track whose current revision has one of these contents."""
-    found = _current().filter(content_sha256__in=list(contents))
+    found = current_revisions().filter(content_sha256__in=list(contents))
     return refresh_tracks(found.values_list("track_id", flat=True))
-
-
-def _current() -> Any:
-    newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
-    return Revision.objects.filter(~Exists(newer))
 
 
 def _refresh(track_ids: Sequence[UUID]) -> int:
@@ -212,7 +208,9 @@ def reconcile(limit: int = 5_000) -> int:
     unlisted = Embedding.objects.filter(content_sha256=OuterRef("content_sha256")).filter(
         ~Exists(entry.filter(track=OuterRef(OuterRef("track"))))
     )
-    missing = _current().filter(Exists(unlisted)).values_list("track_id", flat=True)[:limit]
+    missing = (
+        current_revisions().filter(Exists(unlisted)).values_list("track_id", flat=True)[:limit]
+    )
     newer = Revision.objects.filter(
         track=OuterRef("track"), number__gt=OuterRef("revision__number")
     )

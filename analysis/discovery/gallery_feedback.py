@@ -11,11 +11,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from analysis.discovery.gallery_models import PairFeedback, Verdict
-from analysis.discovery.models import EmbeddingSpace
 from analysis.discovery.request import Asker
-from analysis.discovery.seeds import visible
+from analysis.discovery.seeds import startable
+from analysis.discovery.spaces import serving_space
 from analysis.versions import listen_version
-from catalog.models import Revision, Track, User
+from catalog.models import Revision, User
 from catalog.selectors import current_revision
 
 COLUMNS = (
@@ -50,7 +50,7 @@ def judge(user: User, a: UUID, b: UUID, verdict: Verdict) -> Verdict | None:
     if a == b:
         raise PairRefused("A track is always like itself.")
     first, second = (_heard_revision(user, track_id) for track_id in sorted((a, b)))
-    space = EmbeddingSpace.objects.filter(is_serving=True).first()
+    space = serving_space()
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
         row = PairFeedback.objects.filter(
@@ -70,9 +70,7 @@ def judge(user: User, a: UUID, b: UUID, verdict: Verdict) -> Verdict | None:
 
 
 def _heard_revision(user: User, track_id: UUID) -> Revision:
-    asker = Asker.of_user(user)
-    own = Q(artist__in=asker.artist_ids)
-    track = Track.objects.filter(visible(asker) | own, pk=track_id).first()
+    track = startable(Asker.of_user(user)).filter(pk=track_id).first()
     revision = None if track is None else current_revision(track)
     if revision is None:
         raise PairNotFound(str(track_id))

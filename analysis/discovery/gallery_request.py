@@ -7,7 +7,6 @@ albums, artists, snippets), and the filters of :mod:`analysis.discovery.paramete
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from analysis.discovery import parameters
 from analysis.discovery.parameters import Parameters
@@ -66,15 +65,7 @@ def page_of(given: Parameters) -> int:
     return page
 
 
-def request_of(given: Any, asker: Asker, seeds: list[Seed]) -> SearchRequest:
+def request_of(given: Parameters, asker: Asker, seeds: list[Seed]) -> SearchRequest:
     """The search of an address. Raises BadRequest."""
-    return SearchRequest(
-        asker=asker,
-        seeds=seeds,
-        filters=parameters.filters_of(given),
-        exclude_own=parameters.flag(given, "without_own"),
-        exclude_same_album=parameters.flag(given, "without_album"),
-        per_artist=parameters.whole_number(given, "per_artist", 0) or None,
-        limit=PAGE_SIZE,
-        offset=(page_of(given) - 1) * PAGE_SIZE,
-    )
+    offset = (page_of(given) - 1) * PAGE_SIZE
+    return parameters.request_of(given, asker, seeds, limit=PAGE_SIZE, offset=offset)

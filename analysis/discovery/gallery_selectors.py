@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,14 +14,15 @@ from django.urls import reverse
 from analysis.discovery import sections
 from analysis.discovery.gallery_models import PairFeedback
 from analysis.discovery.gallery_request import name_of
-from analysis.discovery.models import EmbeddingSpace, SearchEntry, Snippet
+from analysis.discovery.models import SearchEntry, Snippet
 from analysis.discovery.request import Asker, SearchRequest, Seed, SeedKind
 from analysis.discovery.search import Hit, search_page
 from analysis.discovery.sections import SectionMatch
-from analysis.discovery.seeds import SeedNotFound, direction, visible
-from analysis.discovery.why import reasons_of
+from analysis.discovery.seeds import SeedNotFound, direction, startable, visible
+from analysis.discovery.why import measured_reasons
 from analysis.models import Embedding, Report
 from catalog.models import Album, Artist, Revision, Track
+from catalog.selectors import current_revisions
 
 MOST_CHOICES = 12
 LEAST_SECTION_PERCENTILE = 95.0
@@ -103,10 +103,7 @@ def chips_of(seeds: Sequence[Seed], asker: Asker) -> list[Chip]:
 
 def _chip(seed: Seed, asker: Asker) -> Chip:
     if seed.kind == SeedKind.TRACK:
-        own = Q(artist__in=asker.artist_ids)
-        track = (
-            Track.objects.filter(visible(asker) | own, pk=seed.id).select_related("artist").first()
-        )
+        track = startable(asker).select_related("artist").filter(pk=seed.id).first()
         if track is not None:
             return Chip(seed, str(track), track.artist.name, "Track")
     elif seed.kind == SeedKind.ALBUM:
@@ -202,10 +199,11 @@ def _bases(request: SearchRequest, model_version: str) -> list[_Base]:
     vectors = dict(
         Embedding.objects.filter(report__in=start.reports).values_list("report_id", "vector")
     )
-    newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
-    revisions = Revision.objects.filter(
-        ~Exists(newer), track__in=start.tracks, content_sha256__in=reports
-    ).select_related("track__artist")
+    revisions = (
+        current_revisions()
+        .filter(track__in=start.tracks, content_sha256__in=reports)
+        .select_related("track__artist")
+    )
     return [
         _Base(revision, report, np.asarray(vectors[report.pk], dtype=np.float32))
         for revision in revisions
@@ -225,21 +223,18 @@ def _explained(
     of_bases = np.stack([base.vector for base in bases])
     of_bases /= np.linalg.norm(of_bases, axis=1, keepdims=True)
     nearest: dict[UUID, _Base] = {}
-    hits_of_base: dict[UUID, list[Hit]] = defaultdict(list)
     for hit in hits:
         if hit.report.pk in vectors:
             place = np.asarray(vectors[hit.report.pk], dtype=np.float32)
-            base = bases[int(np.argmax(of_bases @ place))]
-            nearest[hit.track.pk] = base
-            hits_of_base[base.report.pk].append(hit)
-    told: dict[UUID, list[str]] = {}
-    for base in {base.report.pk: base for base in nearest.values()}.values():
-        told |= reasons_of(base.report, hits_of_base[base.report.pk])
+            nearest[hit.track.pk] = bases[int(np.argmax(of_bases @ place))]
+    # Sections are shown with buttons of their own.
+    told = measured_reasons(
+        [(nearest[hit.track.pk].report, hit) for hit in hits if hit.track.pk in nearest]
+    )
     parts = sections.of_reports(
         {base.report.pk for base in nearest.values()} | {hit.report.pk for hit in hits}
     )
-    space = EmbeddingSpace.objects.filter(model_version=model_version).first()
-    table = space.section_quantiles if space is not None else []
+    table = sections.table_of(model_version)
     verdicts = _verdicts(asker, [hit.track.pk for hit in hits])
     explained = []
     for one in found:
@@ -257,7 +252,7 @@ def _explained(
             replace(
                 one,
                 base=compared.revision,
-                reasons=[r for r in told.get(hit.track.pk, []) if not _is_of_sections(r, pairs)],
+                reasons=told[hit.track.pk],
                 pairs=pairs,
                 verdict=verdicts.get(frozenset({compared.revision.track_id, hit.track.pk}), ""),
             )
@@ -268,11 +263,6 @@ def _explained(
 def _is_worth_hearing(match: SectionMatch) -> bool:
     """While too few sections are known to say how near a pair is, it is for the ear to judge."""
     return match.percentile is None or match.percentile >= LEAST_SECTION_PERCENTILE
-
-
-def _is_of_sections(reason: str, pairs: list[Pair]) -> bool:
-    """Sections are shown with buttons of their own."""
-    return bool(pairs) and " is like " in reason
 
 
 def _pair(match: SectionMatch, base: _Base, hit: Hit) -> Pair:
@@ -318,5 +308,4 @@ def _verdicts(asker: Asker, tracks: list[UUID]) -> dict[frozenset[UUID], str]:
 
 def is_anything_heard(asker: Asker) -> bool:
     """Whether there is a track that the asker may find and that has been listened to."""
-    rows = SearchEntry.objects.filter(is_reference=False)
-    return rows.filter(Q(discoverable=True) | Q(artist__in=asker.artist_ids)).exists()
+    return SearchEntry.objects.filter(visible(asker)).exists()

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from analysis import background
 from analysis.discovery import gallery_feedback, gallery_selectors, snippet
 from analysis.discovery.gallery_models import Playlist, Verdict
-from analysis.discovery.gallery_request import page_of, request_of, seeds_of
+from analysis.discovery.gallery_request import PAGE_SIZE, page_of, request_of, seeds_of
 from analysis.discovery.keys import name_of_code
 from analysis.discovery.models import Snippet
 from analysis.discovery.request import Asker, BadRequest, Seed, SeedKind
@@ -58,7 +58,7 @@ def choices(request: UserRequest) -> HttpResponse:
 def _state(request: UserRequest) -> dict[str, Any]:
     """What the page shows: chips, and hits or why there are none."""
     asker = Asker.of_user(request.user)
-    context: dict[str, Any] = {"query_without_page": _query(request, page=None)}
+    context: dict[str, Any] = {}
     try:
         seeds = seeds_of(request.GET)
         context["chips"] = [
@@ -82,7 +82,7 @@ def _state(request: UserRequest) -> dict[str, Any]:
     return context | {
         "page": page,
         "number": number,
-        "first_place": (number - 1) * 20,
+        "first_place": (number - 1) * PAGE_SIZE,
         "next": _query(request, page=number + 1) if page.has_more else None,
         "previous": _query(request, page=number - 1) if number > 1 else None,
         "playlists": _playlists(request.user),
@@ -96,7 +96,7 @@ def _not_heard(seeds: list[Seed], message: str) -> dict[str, Any]:
     ids = [seed.id for seed in seeds if seed.kind == SeedKind.SNIPPET]
     for work in Snippet.objects.filter(pk__in=ids):
         if work.state == background.WorkState.FAILED:
-            return {"problem": work.reason, "is_final": True}
+            return {"problem": work.reason}
         if not work.is_over:
             return {"waiting": work}
     return {"problem": message}
@@ -174,7 +174,7 @@ def _query(
 
 def _playlists(user: User) -> list[Playlist]:
     artist = getattr(user, "artist", None)
-    return [] if artist is None else list(Playlist.objects.filter(artist=artist)[:100])
+    return [] if artist is None else list(Playlist.objects.filter(artist=artist))
 
 
 @login_required

@@ -131,7 +131,7 @@ def _workers() -> int:
 
 def measure(space: EmbeddingSpace) -> None:
     """Measure the space's quantiles over all its tracks, hidden ones too."""
-    entries = SearchEntry.objects.filter(space=space, is_reference=False)
+    entries = spaces.findable(space)
     count = entries.count()
     rows = list(entries.order_by("?").values_list("report_id", "vector")[:_SAMPLE])
     if rows:

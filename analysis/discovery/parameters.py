@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Protocol
 
 from analysis.discovery.keys import code_of_name
-from analysis.discovery.request import BadRequest, Filters, Whose
+from analysis.discovery.request import (
+    Asker,
+    BadRequest,
+    Filters,
+    SearchRequest,
+    Seed,
+    Whose,
+)
 
 _MOST_VALUES = 30
 _LONGEST = 100
@@ -37,14 +44,31 @@ def filters_of(given: Parameters) -> Filters:
     return Filters(
         genres=_texts(given, "genre"),
         tempo_bpm=_range(given, "tempo"),
-        tempo_octaves=_flag(given, "tempo_octaves"),
+        tempo_octaves=flag(given, "tempo_octaves"),
         key_code=code,
-        key_compatible=not _flag(given, "key_exact"),
+        key_compatible=not flag(given, "key_exact"),
         energy=_range(given, "energy"),
         instrumental=_choice(given, "instrumental", _YES_NO),
         languages=_texts(given, "language"),
         released=_dates(given),
         whose=_choice(given, "whose", {str(one): one for one in Whose}) or Whose.EVERYONE,
+    )
+
+
+def request_of(
+    given: Parameters, asker: Asker, seeds: Sequence[Seed], *, limit: int, offset: int
+) -> SearchRequest:
+    """A search with :func:`filters_of`, ``without_own``, ``without_album`` and ``per_artist`` (0:
+    all). Raises BadRequest."""
+    return SearchRequest(
+        asker=asker,
+        seeds=seeds,
+        filters=filters_of(given),
+        exclude_own=flag(given, "without_own"),
+        exclude_same_album=flag(given, "without_album"),
+        per_artist=whole_number(given, "per_artist", 0) or None,
+        limit=limit,
+        offset=offset,
     )
 
 
@@ -60,7 +84,7 @@ def whole_number(given: Parameters, name: str, default: int) -> int:
 
 def flag(given: Parameters, name: str) -> bool:
     """Whether a parameter is yes. Raises BadRequest."""
-    return _flag(given, name)
+    return bool(_choice(given, name, {**_YES_NO, "1": True, "0": False, "on": True}))
 
 
 def _text(given: Parameters, name: str) -> str:
@@ -75,10 +99,6 @@ def _texts(given: Parameters, name: str) -> tuple[str, ...]:
     if len(values) > _MOST_VALUES or any("\0" in v or len(v) > _LONGEST for v in values):
         raise BadRequest(f"{name} cannot be read.")
     return tuple(values)
-
-
-def _flag(given: Parameters, name: str) -> bool:
-    return bool(_choice(given, name, {**_YES_NO, "1": True, "0": False, "on": True}))
 
 
 def _choice(given: Parameters, name: str, choices: Mapping[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.charts import clock
 from analysis.discovery.keys import compatible_codes, key_code
 
 SAME_TEMPO_SHARE = 0.04
@@ -170,9 +171,4 @@ def section_reason(a_start_s: float, b_start_s: float, percentile: float | None)
     """``"0:40 here is like 1:10 there"`` for the best pair of sections, if it is like enough."""
     if percentile is None or percentile < LIKE_SECTION:
         return None
-    return f"{_clock(a_start_s)} here is like {_clock(b_start_s)} there"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    return f"{clock(a_start_s)} here is like {clock(b_start_s)} there"

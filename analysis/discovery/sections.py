@@ -68,6 +68,12 @@ def of_reports(report_ids: Iterable[UUID]) -> dict[UUID, Sections]:
     return {row.report_id: _read(row) for row in rows}
 
 
+def table_of(model_version: str) -> list[float]:
+    """The quantiles by which a version's pairs of sections are judged; empty until measured."""
+    space = EmbeddingSpace.objects.filter(model_version=model_version).first()
+    return space.section_quantiles if space is not None else []
+
+
 def _read(row: SectionEmbeddings) -> Sections:
     stored = np.frombuffer(bytes(row.vectors), dtype=_STORED).reshape(-1, DIMENSIONS)
     vectors = stored.astype(np.float32)
@@ -95,9 +101,7 @@ def best_matching_sections(a: Revision, b: Revision, *, most: int = 3) -> list[S
         one, other = (reports[r.content_sha256, version] for r in (a, b))
         heard = of_reports([one.pk, other.pk])
         if one.pk in heard and other.pk in heard:
-            space = EmbeddingSpace.objects.filter(model_version=version).first()
-            table = space.section_quantiles if space is not None else []
-            return matches(heard[one.pk], heard[other.pk], table=table, most=most)
+            return matches(heard[one.pk], heard[other.pk], table=table_of(version), most=most)
     raise NoSections(
         "The sections of these tracks are not known yet. Listen to both again, and they will be."
     )

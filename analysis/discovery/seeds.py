@@ -8,13 +8,14 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from analysis.discovery.models import EmbeddingSpace, Snippet
 from analysis.discovery.request import Asker, BadRequest, SearchRequest, Seed, SeedKind
 from analysis.models import Embedding
-from catalog.models import Revision, Track
+from catalog.models import Track
+from catalog.selectors import current_revisions
 
 Float = npt.NDArray[np.float32]
 
@@ -67,6 +68,12 @@ def visible(asker: Asker, track: str = "") -> Q:
     """
     allowed = Q(**{f"{track}discoverable": True}) | Q(**{f"{track}artist__in": asker.artist_ids})
     return Q(**{f"{track}is_reference": False}) & allowed
+
+
+def startable(asker: Asker) -> QuerySet[Track]:
+    """The single tracks that an asker may start from: those that it may find, and its artists'
+    references, which are never found."""
+    return Track.objects.filter(visible(asker) | Q(artist__in=asker.artist_ids))
 
 
 def direction(request: SearchRequest) -> Direction:
@@ -150,10 +157,11 @@ def _part_of_tracks(seed: Seed, asker: Asker, space: EmbeddingSpace) -> _Part:
     )
     if not tracks:
         raise SeedNotFound(str(seed.id))
-    newer = Revision.objects.filter(track=OuterRef("track"), number__gt=OuterRef("number"))
-    contents = Revision.objects.filter(
-        ~Exists(newer), track__in=[pk for pk, _ in tracks]
-    ).values_list("content_sha256", flat=True)
+    contents = (
+        current_revisions()
+        .filter(track__in=[pk for pk, _ in tracks])
+        .values_list("content_sha256", flat=True)
+    )
     heard = list(
         Embedding.objects.filter(
             content_sha256__in=list(contents), model_version=space.model_version
@@ -171,10 +179,9 @@ def _part_of_tracks(seed: Seed, asker: Asker, space: EmbeddingSpace) -> _Part:
 
 
 def _tracks(seed: Seed, asker: Asker) -> QuerySet[Track]:
-    """Tracks of a seed; an artist's own references may be started from, though never found."""
+    """Tracks of a seed."""
     if seed.kind == SeedKind.TRACK:
-        own = Q(artist__in=asker.artist_ids)
-        return Track.objects.filter(visible(asker) | own, pk=seed.id)
+        return startable(asker).filter(pk=seed.id)
     if seed.kind == SeedKind.ALBUM:
         return Track.objects.filter(visible(asker), album=seed.id)
     return Track.objects.filter(visible(asker), artist=seed.id)

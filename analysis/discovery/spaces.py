@@ -30,6 +30,11 @@ def serving_space() -> EmbeddingSpace | None:
     return EmbeddingSpace.objects.filter(is_serving=True).first()
 
 
+def findable(space: EmbeddingSpace) -> QuerySet[SearchEntry]:
+    """What a space's index and quantiles are made of: all but references, hidden tracks too."""
+    return SearchEntry.objects.filter(space=space, is_reference=False)
+
+
 def space_of(model_version: str) -> EmbeddingSpace:
     """The space of a model version, made when it is first needed. The first of all serves at once:
     before it there was nothing to be found."""
@@ -77,7 +82,7 @@ def can_take_over(space: EmbeddingSpace, serving: EmbeddingSpace) -> bool:
 def request_index(space: EmbeddingSpace, *, then_serve: bool = False) -> IndexRun | None:
     """Build a space's index and measure its quantiles in the background; None if that waits or runs
     already, or has failed within a day: staff shall see that first."""
-    unfinished = models.Q(state__in=(background.WorkState.QUEUED, background.WorkState.RUNNING))
+    unfinished = models.Q(state__in=background.UNDER_WAY)
     failed = models.Q(
         state=background.WorkState.FAILED, finished_at__gt=timezone.now() - timedelta(days=1)
     )
@@ -96,7 +101,7 @@ def look_after_small() -> None:
     serving = serving_space()
     if serving is None or serving.measured_entries > _SMALL:
         return
-    entries = SearchEntry.objects.filter(space=serving).count()
+    entries = findable(serving).count()
     if entries >= _FIRST_MEASURED and entries > MEASURE_AGAIN_AFTER * serving.measured_entries:
         request_index(serving)
 
@@ -107,7 +112,7 @@ def look_after() -> None:
     serving = serving_space()
     if serving is None:
         return
-    entries = SearchEntry.objects.filter(space=serving).count()
+    entries = findable(serving).count()
     grown = entries > MEASURE_AGAIN_AFTER * serving.measured_entries
     if entries and (grown or serving.indexed_at is None):
         request_index(serving)

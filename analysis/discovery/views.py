@@ -11,12 +11,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis.discovery import parameters
-from analysis.discovery.request import Asker, BadRequest, SearchRequest, Seed
+from analysis.discovery.request import Asker, BadRequest, Seed
 from analysis.discovery.search import Hit, search_page
 from analysis.discovery.seeds import SeedNotFound, SeedNotHeard
-from analysis.discovery.why import reasons_of
-from analysis.models import Report, Stage
-from catalog.models import Revision
+from analysis.discovery.why import reasons_of_results
 
 
 @login_required
@@ -27,13 +25,10 @@ def similar_json(request: HttpRequest, track_id: uuid.UUID) -> JsonResponse:
     :func:`analysis.discovery.parameters.filters_of`."""
     given = request.GET
     try:
-        asked = SearchRequest(
-            asker=Asker.of_user(request.user),
-            seeds=[Seed.track(track_id)],
-            filters=parameters.filters_of(given),
-            exclude_own=parameters.flag(given, "without_own"),
-            exclude_same_album=parameters.flag(given, "without_album"),
-            per_artist=parameters.whole_number(given, "per_artist", 0) or None,
+        asked = parameters.request_of(
+            given,
+            Asker.of_user(request.user),
+            [Seed.track(track_id)],
             limit=parameters.whole_number(given, "limit", 20),
             offset=parameters.whole_number(given, "offset", 0),
         )
@@ -45,7 +40,7 @@ def similar_json(request: HttpRequest, track_id: uuid.UUID) -> JsonResponse:
         raise Http404 from None
     except SeedNotHeard as error:
         return JsonResponse({"error": str(error)}, status=409)
-    why = _why(track_id, found.hits, found.model_version) if with_reasons else {}
+    why = reasons_of_results(track_id, found) if with_reasons else {}
     return JsonResponse(
         {
             "hits": [_to_json(hit, why.get(hit.track.pk)) for hit in found.hits],
@@ -53,20 +48,6 @@ def similar_json(request: HttpRequest, track_id: uuid.UUID) -> JsonResponse:
             "model_version": found.model_version,
         }
     )
-
-
-def _why(track_id: uuid.UUID, hits: list[Hit], model_version: str) -> dict[uuid.UUID, list[str]]:
-    current = Revision.objects.filter(track=track_id).order_by("-number")
-    report = (
-        Report.objects.filter(
-            content_sha256=current.values("content_sha256")[:1],
-            stage=Stage.LISTEN,
-            model_version=model_version,
-        )
-        .defer("document")
-        .first()
-    )
-    return {} if report is None else reasons_of(report, hits)
 
 
 def _to_json(hit: Hit, why: list[str] | None) -> dict[str, Any]:

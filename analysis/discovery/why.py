@@ -7,30 +7,54 @@ from typing import Any
 from uuid import UUID
 
 from analysis.discovery import sections
-from analysis.discovery.models import EmbeddingSpace
 from analysis.discovery.reasons import Heard, reasons, section_reason
-from analysis.discovery.search import Hit
+from analysis.discovery.search import Hit, Results
 from analysis.models import Report, Stage
+from catalog.models import Revision
 
 _PARTS = ("tempo", "key", "genre", "features", "mix")
 
 
+def reasons_of_results(track_id: UUID, results: Results) -> dict[UUID, list[str]]:
+    """Why each hit is like a track, whose report is the one of the space that was searched; empty
+    if it is gone."""
+    current = Revision.objects.filter(track=track_id).order_by("-number")
+    report = (
+        Report.objects.filter(
+            content_sha256=current.values("content_sha256")[:1],
+            stage=Stage.LISTEN,
+            model_version=results.model_version,
+        )
+        .defer("document")
+        .first()
+    )
+    return {} if report is None else reasons_of(report, results.hits)
+
+
 def reasons_of(report: Report, hits: Sequence[Hit], *, most: int = 4) -> dict[UUID, list[str]]:
     """Why each hit is like the track of ``report``, by the id of the hit's track."""
-    heard = _heard([report, *(hit.report for hit in hits)])
-    start = heard[report.pk]
+    found = measured_reasons([(report, hit) for hit in hits], most=most)
     parts = sections.of_reports([report.pk, *(hit.report.pk for hit in hits)])
-    space = EmbeddingSpace.objects.filter(model_version=report.model_version).first()
-    table = space.section_quantiles if space is not None else []
-    found = {}
+    table = sections.table_of(report.model_version)
     for hit in hits:
-        told = reasons(start, heard[hit.report.pk], most=most)
         if report.pk in parts and hit.report.pk in parts and table:
             best = sections.matches(parts[report.pk], parts[hit.report.pk], table=table, most=1)[0]
             like = section_reason(best.a_start_s, best.b_start_s, best.percentile)
-            told = [*told[: most - 1], like] if like else told
-        found[hit.track.pk] = told
+            if like:
+                found[hit.track.pk] = [*found[hit.track.pk][: most - 1], like]
     return found
+
+
+def measured_reasons(
+    pairs: Sequence[tuple[Report, Hit]], *, most: int = 4
+) -> dict[UUID, list[str]]:
+    """Why each hit is like the track of the report beside it, its sections left out, by the id of
+    the hit's track."""
+    heard = _heard(report for start, hit in pairs for report in (start, hit.report))
+    return {
+        hit.track.pk: reasons(heard[start.pk], heard[hit.report.pk], most=most)
+        for start, hit in pairs
+    }
 
 
 def _heard(reports: Iterable[Report]) -> dict[UUID, Heard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -21,24 +22,19 @@ def may_label(user: AnyUser) -> bool:
 
 def labeller_required(view: View) -> View:
     """For labelling staff and all other staff; anybody else gets 403."""
-
-    @login_required
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not may_label(request.user):
-            raise PermissionDenied
-        return view(request, *args, **kwargs)
-
-    return checked
+    return _only_for(may_label, view)
 
 
 def staff_required(view: View) -> View:
     """For staff, who decide about labels and models; anybody else gets 403."""
+    return _only_for(lambda user: user.is_staff, view)
 
+
+def _only_for(may: Callable[[AnyUser], bool], view: View) -> View:
     @login_required
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_staff:
+        if not may(request.user):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 

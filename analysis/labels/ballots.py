@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from analysis.labels import clip_locks, label_settings
+from analysis.labels.consensus import live_slugs
 from analysis.labels.models import (
     Adjudication,
     Answer,
@@ -35,13 +36,17 @@ LONGEST_SECONDS = 600.0
 
 
 class Refusal(Exception):
-    """An answer that does not count; the message is for the rater."""
+    """An answer that does not count; the message is for the rater. ``retry_after_s``: when the same
+    would be taken, for those that come too often."""
 
-    def __init__(self, code: str, message: str, *, status: int = 409) -> None:
+    def __init__(
+        self, code: str, message: str, *, status: int = 409, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,7 @@ def show_guess(ballot: Ballot) -> dict[str, float] | None:
     clip = ballot.clip
     if ballot.skipped or clip.is_held_out or clip.gold or not clip.predicted:
         return None
-    live = TimbreTag.objects.filter(retired_at__isnull=True).values_list("slug", flat=True)
-    guess = {slug: float(clip.predicted[slug]) for slug in live if slug in clip.predicted}
+    guess = {slug: float(clip.predicted[slug]) for slug in live_slugs() if slug in clip.predicted}
     if guess and not ballot.guess_shown:
         ballot.guess_shown = True
         ballot.save(update_fields=["guess_shown"])

@@ -55,8 +55,8 @@ class Dispute:
 
 
 def disputed(*, tag: TimbreTag | None = None, settled: bool = False) -> QuerySet[Vote, Any]:
-    """Rows of ``(clip id, worst)``: clips with a yes and a no for the same tag in use, the most
-    evenly split first, and of those the one with the most votes. ``settled``: those where staff
+    """Pairs of clip id and tag id with a yes and a no, of tags in use: the most evenly split
+    first, and of those the ones with the most votes. ``settled``: those where staff
     have decided all such tags; else those where a decision is missing."""
     decided = Adjudication.objects.filter(clip=OuterRef("ballot__clip"), tag=OuterRef("tag"))
     votes = Vote.objects.filter(tag__retired_at__isnull=True, answer__in=(Answer.YES, Answer.NO))

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Collection
 from dataclasses import asdict
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -209,7 +209,7 @@ def _tag_of(
     try:
         return add_tag(name=column["header"])
     except ValidationError as error:
-        reasons = " ".join(chain(error.messages))
+        reasons = " ".join(error.messages)
         raise ImportRefused(f"“{column['header']}” cannot become a tag. {reasons}") from error
 
 

@@ -84,13 +84,21 @@ def limit_answers(request: HttpRequest) -> None:
 
 def refused(refusal: Refusal) -> JsonResponse:
     """The answer to what does not count."""
-    return JsonResponse({"code": refusal.code, "detail": refusal.message}, status=refusal.status)
+    answer = JsonResponse({"code": refusal.code, "detail": refusal.message}, status=refusal.status)
+    if refusal.retry_after_s is not None:
+        answer["Retry-After"] = str(refusal.retry_after_s)
+    return answer
 
 
 def _limit(buckets: TokenBuckets, request: HttpRequest) -> None:
     wait_s = buckets.wait_s(str(request.user.pk))
     if wait_s > 0.0:
-        raise Refusal("too_often", asked_too_often(wait_s), status=429)
+        raise Refusal(
+            "too_often",
+            asked_too_often(wait_s),
+            status=429,
+            retry_after_s=math.ceil(wait_s),
+        )
 
 
 def _unreadable(text: str = "This request cannot be read.", *, status: int = 400) -> Refusal:

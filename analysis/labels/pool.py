@@ -81,7 +81,7 @@ def collect(run: PoolRun, heart: Beating, *, round_s: float = ROUND_S) -> bool:
     if back := judge_widowed(turn.known_clips()):
         log.info("%d clips take the place of duplicates that are gone", back)
     predicted, complete = predicting.refresh(heart, until=turn.until)
-    set_counts(run, {"predicted": run.counts.get("predicted", 0) + predicted})
+    add_counts(run, {"predicted": predicted})
     if not complete:
         pool_services.give_up_turn(run)
         return False

@@ -86,10 +86,9 @@ def on_page(run: PoolRun) -> RunOnPage:
     counts = run.counts
     tracks = counts.get("tracks", 0)
     done = counts.get("cut", 0) + counts.get("stemless", 0)
-    is_open = run.state in (WorkState.QUEUED, WorkState.RUNNING)
     return RunOnPage(
         run=run,
-        is_open=is_open,
+        is_open=not run.is_over,
         is_waiting_for_stems=run.state == WorkState.QUEUED and bool(counts.get("waiting")),
         share_percent=round(100 * done / tracks) if tracks else None,
         figures=[(label, counts[name]) for name, label in _FIGURES if counts.get(name)],

@@ -74,11 +74,10 @@ def store_cut(run: PoolRun, origin: Origin, cut: Cut, known: KnownClips) -> Stor
     written: list[str] = []
     try:
         for candidate in cut.candidates:
-            row = _row(origin, candidate, known, written)
+            row = _row(origin, candidate, known, written, rows)
             if row is None:
                 found.identical += 1
-                continue
-            if row._state.adding:
+            elif row._state.adding and row not in rows:
                 rows.append(row)
         services.with_database(lambda: _store(run, origin, cut, rows, found))
     except BaseException:
@@ -89,11 +88,18 @@ def store_cut(run: PoolRun, origin: Origin, cut: Cut, known: KnownClips) -> Stor
 
 
 def _row(
-    origin: Origin, candidate: Candidate, known: KnownClips, written: list[str]
+    origin: Origin,
+    candidate: Candidate,
+    known: KnownClips,
+    written: list[str],
+    rows: list[VoiceClip],
 ) -> VoiceClip | None:
-    """The row of a clip, with its files written; None if the very same sound is another's clip."""
+    """The row of a clip, with its files written; None if the very same sound is another's clip.
+    ``rows`` are those of the recording so far: it may hold a copied phrase twice."""
     encoded = clip_files.encode_clip(candidate.samples)
-    there = VoiceClip.objects.filter(content_sha256=encoded.content_sha256).first()
+    sha256 = encoded.content_sha256
+    there = next((row for row in rows if row.content_sha256 == sha256), None)
+    there = there or VoiceClip.objects.filter(content_sha256=sha256).first()
     if there is not None:
         own = there.revision == origin.revision and there.take == origin.take
         return there if own else None

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from django.db.models import QuerySet
 
-from analysis.background import WorkState
 from analysis.labels import pool_services
 from analysis.labels.clip_files import read_clip
 from analysis.labels.models import ClipState, PoolRun, VoiceClip
@@ -81,8 +80,3 @@ def refresh(heart: Beating, *, until: float) -> tuple[int, bool]:
             predicted=found, predicted_by=timbre.weights.identity
         )
     return len(stale), True
-
-
-def is_under_way() -> bool:
-    """Whether a run is open, which ends with listening to clips."""
-    return PoolRun.objects.filter(state__in=(WorkState.QUEUED, WorkState.RUNNING)).exists()

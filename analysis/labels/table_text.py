@@ -33,6 +33,8 @@ ENCODINGS = (
     ("cp1252", "Windows-1252 (Western European)"),
 )
 DELIMITERS = ((",", "Comma"), (";", "Semicolon"), ("\t", "Tab"))
+# As addresses and commands write them.
+DELIMITER_OF_WORD = {words.lower(): separator for separator, words in DELIMITERS}
 _EXCEL_HINT = re.compile(r"^\ufeff?sep=([,;\t])\r?\n", re.IGNORECASE)
 
 

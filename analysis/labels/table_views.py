@@ -27,6 +27,7 @@ from analysis.labels.access import staff_required
 from analysis.labels.label_writing import ImportRefused
 from analysis.labels.models import Ballot, LabelImport
 from analysis.labels.table_text import (
+    DELIMITER_OF_WORD,
     DELIMITERS,
     ENCODINGS,
     MAX_BYTES,
@@ -90,7 +91,7 @@ def tables(request: HttpRequest) -> HttpResponse:
         "recent": recent[:_RECENT],
         "kinds": label_export.KINDS,
         "encodings": ENCODINGS,
-        "delimiters": [("comma", "Comma"), ("semicolon", "Semicolon"), ("tab", "Tab")],
+        "delimiters": [(word, word.capitalize()) for word in DELIMITER_OF_WORD],
         "ballot_count": Ballot.objects.count(),
     }
     return render(request, "analysis/labels/tables.html", context, status=status)
@@ -162,13 +163,12 @@ def export(request: HttpRequest) -> HttpResponseBase:
     wait_s = _DOWNLOADS.wait_s(str(request.user.pk))
     if wait_s > 0.0:
         return _refused(asked_too_often(wait_s), 429)
-    separators = {"comma": ",", "semicolon": ";", "tab": "\t"}
     asked = request.GET
     try:
         options = label_export.Options(
             kind=asked.get("kind", "majority"),
             encoding=asked.get("encoding", "utf-8-sig"),
-            delimiter=separators.get(asked.get("delimiter", "comma"), ""),
+            delimiter=DELIMITER_OF_WORD.get(asked.get("delimiter", "comma"), ""),
             unlabelled="unlabelled" in asked,
             retired="retired" in asked,
         )

@@ -35,75 +35,54 @@ _SETTLED = timedelta(hours=6)
 
 _dirty = threading.local()
 
+# A list in a row of JSON loses the items whose clip is gone.
+_TRIM = """
+    UPDATE {table} AS holder
+    SET {changes}
+    FROM (
+        SELECT {table}.id,
+               coalesce(
+                   jsonb_agg(item ORDER BY place) FILTER (WHERE clip.id IS NOT NULL), '[]'
+               ) AS kept,
+               count(*) FILTER (WHERE clip.id IS NULL) AS gone
+        FROM {table}, jsonb_array_elements({items}) WITH ORDINALITY AS part(item, place)
+        LEFT JOIN analysis_voiceclip AS clip ON {clip}
+        WHERE {among}
+        GROUP BY {table}.id
+    ) AS trimmed
+    WHERE trimmed.id = holder.id AND trimmed.gone > 0
+"""
 # Rows of a snapshot name a clip by the checksum of its file.
-_TRIM_SNAPSHOTS = """
-    UPDATE analysis_labelsnapshot AS snapshot
-    SET rows = trimmed.kept, withdrawn_clips = snapshot.withdrawn_clips + trimmed.gone
-    FROM (
-        SELECT analysis_labelsnapshot.id,
-               coalesce(
-                   jsonb_agg(item ORDER BY place) FILTER (WHERE clip.id IS NOT NULL), '[]'
-               ) AS kept,
-               count(*) FILTER (WHERE clip.id IS NULL) AS gone
-        FROM analysis_labelsnapshot, jsonb_array_elements(rows) WITH ORDINALITY AS part(item, place)
-        LEFT JOIN analysis_voiceclip AS clip ON clip.content_sha256 = item->>'clip'
-        GROUP BY analysis_labelsnapshot.id
-    ) AS trimmed
-    WHERE trimmed.id = snapshot.id AND trimmed.gone > 0
-"""
+_TRIM_SNAPSHOTS = _TRIM.format(
+    table="analysis_labelsnapshot",
+    items="rows",
+    clip="clip.content_sha256 = item->>'clip'",
+    among="true",
+    changes="rows = trimmed.kept, withdrawn_clips = holder.withdrawn_clips + trimmed.gone",
+)
 # Lists of a model's mistakes name a clip by its id or by that checksum.
-_TRIM_MISTAKES = """
-    UPDATE analysis_modelcomparison AS comparison
-    SET mistakes = trimmed.kept
-    FROM (
-        SELECT analysis_modelcomparison.id,
-               coalesce(
-                   jsonb_agg(item ORDER BY place) FILTER (WHERE clip.id IS NOT NULL), '[]'
-               ) AS kept,
-               count(*) FILTER (WHERE clip.id IS NULL) AS gone
-        FROM analysis_modelcomparison,
-             jsonb_array_elements(mistakes) WITH ORDINALITY AS part(item, place)
-        LEFT JOIN analysis_voiceclip AS clip
-               ON clip.id::text = item->>'clip' OR clip.content_sha256 = item->>'clip'
-        WHERE candidate_id IN (SELECT id FROM analysis_modelversion WHERE model = 'timbre')
-        GROUP BY analysis_modelcomparison.id
-    ) AS trimmed
-    WHERE trimmed.id = comparison.id AND trimmed.gone > 0
-"""
-
+_TRIM_MISTAKES = _TRIM.format(
+    table="analysis_modelcomparison",
+    items="mistakes",
+    clip="clip.id::text = item->>'clip' OR clip.content_sha256 = item->>'clip'",
+    among="candidate_id IN (SELECT id FROM analysis_modelversion WHERE model = 'timbre')",
+    changes="mistakes = trimmed.kept",
+)
 # Tables of labels that were read: rows [line, clip, ...] until they are written, and a few to show.
-_TRIM_IMPORTS = """
-    UPDATE analysis_labelimport AS import
-    SET rows = trimmed.kept
-    FROM (
-        SELECT analysis_labelimport.id,
-               coalesce(
-                   jsonb_agg(item ORDER BY place) FILTER (WHERE clip.id IS NOT NULL), '[]'
-               ) AS kept,
-               count(*) FILTER (WHERE clip.id IS NULL) AS gone
-        FROM analysis_labelimport, jsonb_array_elements(rows) WITH ORDINALITY AS part(item, place)
-        LEFT JOIN analysis_voiceclip AS clip ON clip.id::text = item->>1
-        GROUP BY analysis_labelimport.id
-    ) AS trimmed
-    WHERE trimmed.id = import.id AND trimmed.gone > 0
-"""
-_TRIM_SAMPLES = """
-    UPDATE analysis_labelimport AS import
-    SET summary = jsonb_set(import.summary, '{sample}', trimmed.kept)
-    FROM (
-        SELECT analysis_labelimport.id,
-               coalesce(
-                   jsonb_agg(item ORDER BY place) FILTER (WHERE clip.id IS NOT NULL), '[]'
-               ) AS kept,
-               count(*) FILTER (WHERE clip.id IS NULL) AS gone
-        FROM analysis_labelimport,
-             jsonb_array_elements(coalesce(summary->'sample', '[]'))
-                 WITH ORDINALITY AS part(item, place)
-        LEFT JOIN analysis_voiceclip AS clip ON clip.name = item->>'name'
-        GROUP BY analysis_labelimport.id
-    ) AS trimmed
-    WHERE trimmed.id = import.id AND trimmed.gone > 0
-"""
+_TRIM_IMPORTS = _TRIM.format(
+    table="analysis_labelimport",
+    items="rows",
+    clip="clip.id::text = item->>1",
+    among="true",
+    changes="rows = trimmed.kept",
+)
+_TRIM_SAMPLES = _TRIM.format(
+    table="analysis_labelimport",
+    items="coalesce(summary->'sample', '[]')",
+    clip="clip.name = item->>'name'",
+    among="true",
+    changes="summary = jsonb_set(holder.summary, '{sample}', trimmed.kept)",
+)
 
 
 def on_withdrawn(artist: Artist, track_ids: list[uuid.UUID] | None, **_kwargs: Any) -> None:
@@ -142,10 +121,10 @@ def _forget_removed() -> None:
         forget_removed_clips()
 
 
-def forget_removed_clips() -> None:
+def forget_removed_clips(*, cut_again: bool = True) -> None:
     """Take out of snapshots, lists of mistakes and tables that were read what names clips that are
-    no longer there; cut recordings again whose clips were left out for being the same as somebody
-    else's."""
+    no longer there. ``cut_again``: recordings whose clips were left out for being the same as
+    somebody else's are cut again."""
     from analysis.labels import pool_services
 
     with transaction.atomic(), connection.cursor() as cursor:
@@ -154,7 +133,7 @@ def forget_removed_clips() -> None:
             log.info("%d label snapshots lost rows of withdrawn clips", cursor.rowcount)
         for trim in (_TRIM_MISTAKES, _TRIM_IMPORTS, _TRIM_SAMPLES):
             cursor.execute(trim)
-    again, _ = CutRecording.objects.filter(identical__gt=0).delete()
+    again = cut_again and CutRecording.objects.filter(identical__gt=0).delete()[0]
     widowed = VoiceClip.objects.filter(state=ClipState.DUPLICATE, duplicate_of=None).exists()
     if again or widowed:
         scope = pool_services.EVERYTHING if again else pool_services.NO_WALK
@@ -179,11 +158,13 @@ def housekeeping() -> None:
     CutRecording.objects.filter(revision__isnull=False).exclude(
         Q(revision__track__may_train=True) & Q(revision__artist__may_train=True)
     ).delete()
-    if VoiceClip.objects.exists() or cache.add(_WALK_KEY + ".rows", True, _WALK_EVERY_S):
-        forget_removed_clips()
-    if cache.add(_WALK_KEY, True, _WALK_EVERY_S):
+    is_daily = cache.add(_WALK_KEY, True, _WALK_EVERY_S)
+    if is_daily or VoiceClip.objects.exists():
+        # While the other clip is there, what is cut again is left out again: not every time.
+        forget_removed_clips(cut_again=is_daily)
+    if is_daily:
         remove_orphans()
-    if not predicting.is_under_way() and (
+    if pool_services.open_run() is None and (
         VocalTake.objects.filter(cut=None).exists() or predicting.stale_clips().exists()
     ):
         pool_services.request_run(scope=pool_services.NO_WALK)

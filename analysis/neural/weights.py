@@ -15,7 +15,7 @@ import json
 import logging
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,7 @@ def read_from(folder: Path, name: str) -> Weights:
 
 
 def _read(name: str, manifest: Path, origin: str) -> Weights:
-    fields = json.loads(manifest.read_text(encoding="utf-8"))
+    fields = _fields(manifest.read_text(encoding="utf-8"))
     path = manifest.parent / fields["file"]
     if not path.is_file():
         raise WeightsUnavailable(f"the weights file {path} is missing")
@@ -130,6 +130,13 @@ def _read(name: str, manifest: Path, origin: str) -> Weights:
         settings=fields.get("settings", {}),
         figures=fields.get("figures", {}),
     )
+
+
+@lru_cache(maxsize=16)
+def _fields(text: str) -> dict[str, Any]:
+    """What a manifest says; pages ask at every request, and it is only ever read."""
+    fields: dict[str, Any] = json.loads(text)
+    return fields
 
 
 @cache

@@ -13,7 +13,7 @@ from analysis.labels.access import staff_required
 from analysis.registry import comparison_runs, ears_training, retagging, serving, storing
 from analysis.registry.forms import SwitchForm, TrainEarsForm
 from analysis.registry.models import ModelName, ModelVersion, RetaggingRun
-from analysis.registry.views import version_page
+from analysis.registry.views import known_model, version_page
 from catalog.access import UserRequest
 from sonicsite.limits import TokenBuckets, asked_too_often
 
@@ -59,10 +59,10 @@ def roll_back(request: UserRequest, model: str) -> HttpResponse:
     form = SwitchForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Nothing was changed: the note is too long.")
-        return redirect("model_history", _known(model))
+        return redirect("model_history", known_model(model))
     try:
         change = serving.roll_back(
-            _known(model),
+            known_model(model),
             by=request.user,
             note=form.cleaned_data["note"],
             instead_of=form.cleaned_data["instead_of"],
@@ -152,13 +152,7 @@ def _may_start(request: UserRequest) -> bool:
 
 
 def _newest_run(model: str) -> RetaggingRun:
-    run = retagging.newest_run(_known(model))
+    run = retagging.newest_run(known_model(model))
     if run is None:
         raise Http404
     return run
-
-
-def _known(model: str) -> str:
-    if model not in ModelName.values:
-        raise Http404
-    return model

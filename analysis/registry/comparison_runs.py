@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from analysis import background
-from analysis.background import BackgroundWork, Refused, WorkState
+from analysis.background import UNDER_WAY, BackgroundWork, Refused
 from analysis.heart import Heart
 from analysis.registry import storing
 from analysis.registry.models import ComparisonRun, ModelName, ModelVersion
@@ -22,8 +22,7 @@ def start(version: ModelVersion, *, by: User | None) -> ComparisonRun:
         raise CannotCompare("This version serves: there is nothing to compare it with.")
     with transaction.atomic():
         ModelVersion.objects.select_for_update().get(pk=version.pk)
-        waiting = (WorkState.QUEUED, WorkState.RUNNING)
-        if ComparisonRun.objects.filter(candidate=version, state__in=waiting).exists():
+        if ComparisonRun.objects.filter(candidate=version, state__in=UNDER_WAY).exists():
             raise CannotCompare("It is being compared already.")
         run = ComparisonRun.objects.create(candidate=version, created_by=by)
         background.start(run)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
 from analysis.background import Refused
 from analysis.registry import storing, training_data
 from analysis.registry.models import ModelComparison, ModelName, ModelVersion, Origin
@@ -60,15 +58,14 @@ def compare_on(candidate: ModelVersion, corpus: MelCorpus) -> ModelComparison:
     with storing.opened(baseline) as folder:
         old = Ears(read_from(folder, ModelName.EARS))
     found = ears_comparison.compare(new, old, corpus)
-    with transaction.atomic():
-        return ModelComparison.objects.create(
-            candidate=candidate,
-            baseline=baseline,
-            held_out_sha256=corpus.digest(),
-            figures=found.figures,
-            mistakes=found.mistakes,
-            verdict=found.verdict,
-        )
+    return ModelComparison.objects.create(
+        candidate=candidate,
+        baseline=baseline,
+        held_out_sha256=corpus.digest(),
+        figures=found.figures,
+        mistakes=found.mistakes,
+        verdict=found.verdict,
+    )
 
 
 def _declared(candidate: ModelVersion) -> tuple[dict[str, Any], Path]:

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 
 from analysis import background, work_folders
-from analysis.background import Refused, WorkState
-from analysis.registry import storing, training_data
+from analysis.background import Refused
+from analysis.registry import storing, training_data, training_schedule
 from analysis.registry.candidate_files import VersionRefused
 from analysis.registry.code_version import code_version
 from analysis.registry.models import ModelName, ModelVersion, Origin, TrainingRun, Trigger
@@ -43,8 +43,7 @@ def start(
     with transaction.atomic():
         # Two clicks at once: the second sees the first's run.
         list(ModelVersion.objects.select_for_update().filter(model=ModelName.EARS))
-        under_way = (WorkState.QUEUED, WorkState.RUNNING)
-        if TrainingRun.objects.filter(model=ModelName.EARS, state__in=under_way).exists():
+        if training_schedule.is_under_way(ModelName.EARS):
             raise CannotTrain("A training is under way already. Wait for it, or stop it first.")
         run = TrainingRun(
             model=ModelName.EARS,

@@ -92,17 +92,6 @@ class TrainEarsForm(forms.Form):
         return {"data": given["music"], "version": given["version"], "trunk": given["trunk"]}
 
 
-def next_version(versions: list[str]) -> str:
-    """The version number after the highest one: 2.0.0 → 2.1.0."""
-    known = []
-    for version in versions:
-        parts = version.split(".")
-        if len(parts) == 3 and all(part.isdecimal() and len(part) < 6 for part in parts):
-            known.append(tuple(int(part) for part in parts))
-    major, minor, _ = max(known, default=(1, -1, 0))
-    return f"{major}.{minor + 1}.0"
-
-
 def file_names(model: str) -> dict[str, str]:
     """What the files of :class:`UploadForm` are called in the registry."""
     name = ModelName(model).value

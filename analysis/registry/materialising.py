@@ -135,9 +135,9 @@ def _place(version: ModelVersion) -> str | None:
     try:
         with storing.opened(version) as source:
             _copy_in(source, version)
-    except _OUT_OF_ORDER as error:
+    except Exception as error:  # whatever a storage raises: another version serves meanwhile
         _failed_at[version.identity] = time.monotonic()
-        log.error("cannot serve %s: %s", version.identity, error)
+        log.exception("cannot serve %s", version.identity)
         return str(error) or type(error).__name__
     _failed_at.pop(version.identity, None)
     _tidy(keep=version)

@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from analysis import services, voice_services
-from analysis.background import WorkState
+from analysis.background import UNDER_WAY, WorkState
 from analysis.listening_again import PRIORITY
 from analysis.models import Job, JobState, Report, Stage
 from analysis.neural import weights
@@ -49,17 +49,8 @@ class Count:
 def start(version: ModelVersion, *, by: User | None) -> RetaggingRun:
     """Begin to tag everything anew by a version that was just switched on; what was under way for
     another one ends. Call within the transaction of the switch."""
-    stage = STAGE_OF_MODEL[ModelName(version.model)]
-    _under_way(version.model).update(
-        state=WorkState.CANCELLED,
-        reason_code="superseded",
-        reason="Another version was switched on.",
-        finished_at=timezone.now(),
-    )
-    # Asked for by the run before, and not begun: they would only be turned away by a worker.
-    Job.objects.filter(
-        stage=stage, state=JobState.QUEUED, ticket__isnull=True, priority=PRIORITY
-    ).delete()
+    # What the run before asked for and was not begun would only be turned away by a worker.
+    _end(version.model, "superseded", "Another version was switched on.")
     return RetaggingRun.objects.create(
         model=version.model,
         version=version,
@@ -72,18 +63,7 @@ def start(version: ModelVersion, *, by: User | None) -> RetaggingRun:
 
 def stop(run: RetaggingRun) -> bool:
     """Queue no more tracks; False if it is over already. What is done stays."""
-    stopped = _under_way(run.model).filter(pk=run.pk)
-    changed = stopped.update(
-        state=WorkState.CANCELLED,
-        reason_code="cancelled",
-        reason="It was stopped.",
-        finished_at=timezone.now(),
-    )
-    stage = STAGE_OF_MODEL[ModelName(run.model)]
-    Job.objects.filter(
-        stage=stage, state=JobState.QUEUED, ticket__isnull=True, priority=PRIORITY
-    ).delete()
-    return bool(changed)
+    return bool(_end(run.model, "cancelled", "It was stopped.", pk=run.pk))
 
 
 def go_on(run: RetaggingRun) -> bool:
@@ -209,5 +189,14 @@ def _finish(run: RetaggingRun, state: str, *, total: int = 0, failed: int = 0) -
     )
 
 
-def _under_way(model: str) -> QuerySet[RetaggingRun]:
-    return RetaggingRun.objects.filter(model=model, state__in=(WorkState.QUEUED, WorkState.RUNNING))
+def _end(model: str, code: str, reason: str, **which: object) -> int:
+    """End the runs of a model that are under way, and forget what they asked for and was not begun;
+    returns how many runs those were."""
+    stage = STAGE_OF_MODEL[ModelName(model)]
+    ended = RetaggingRun.objects.filter(model=model, state__in=UNDER_WAY, **which).update(
+        state=WorkState.CANCELLED, reason_code=code, reason=reason, finished_at=timezone.now()
+    )
+    Job.objects.filter(
+        stage=stage, state=JobState.QUEUED, ticket__isnull=True, priority=PRIORITY
+    ).delete()
+    return ended

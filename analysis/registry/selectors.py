@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.background import WorkState
+from analysis.background import UNDER_WAY, WorkState
 from analysis.neural import weights
 from analysis.neural.weights import WeightsUnavailable
 from analysis.registry import retagging, serving, storing
@@ -22,7 +22,6 @@ from analysis.registry.models import (
     TrainingRun,
 )
 
-AT_WORK = (WorkState.QUEUED, WorkState.RUNNING)
 SHOWN_CHANGES = 50
 SHOWN_RUNS = 12
 
@@ -55,7 +54,7 @@ class ModelState:
     @property
     def is_at_work(self) -> bool:
         """Whether something is under way that changes by itself."""
-        retagging_runs = self.retagging is not None and self.retagging.state in AT_WORK
+        retagging_runs = self.retagging is not None and self.retagging.state in UNDER_WAY
         return bool(self.runs) or retagging_runs
 
 
@@ -88,7 +87,7 @@ def state_of(model: str) -> ModelState:
         candidates=list(
             candidates.exclude(identity__in=list(served)).exclude(origin=Origin.SHIPPED)
         ),
-        runs=list(TrainingRun.objects.filter(model=model, state__in=AT_WORK)),
+        runs=list(TrainingRun.objects.filter(model=model, state__in=UNDER_WAY)),
         retagging=retagging.newest_run(model),
         back_to=serving.rollback_target(model),
     )
@@ -128,7 +127,7 @@ def history(model: str) -> list[Row]:
             deciding[found.candidate_id] = found
     under_way = {
         run.candidate_id: run
-        for run in ComparisonRun.objects.filter(candidate__in=versions, state__in=AT_WORK)
+        for run in ComparisonRun.objects.filter(candidate__in=versions, state__in=UNDER_WAY)
     }
     return [
         Row(
@@ -167,6 +166,17 @@ def recent_runs(model: str) -> list[TrainingRun]:
     """Trainings, the newest first, without their curves."""
     runs = TrainingRun.objects.filter(model=model).select_related("created_by", "made")
     return list(runs.defer("curves", "figures", "detail")[:SHOWN_RUNS])
+
+
+def next_version(versions: Iterable[str]) -> str:
+    """The version number after the highest one: 2.0.0 → 2.1.0."""
+    known = []
+    for version in versions:
+        parts = version.split(".")
+        if len(parts) == 3 and all(part.isdecimal() and len(part) < 7 for part in parts):
+            known.append(tuple(int(part) for part in parts))
+    major, minor, _ = max(known, default=(1, -1, 0))
+    return f"{major}.{minor + 1}.0"
 
 
 def find_version(text: str) -> ModelVersion:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.background import WorkState
+from analysis.background import UNDER_WAY, WorkState
 from analysis.labels.models import TimbreTag, VoiceClip
 from analysis.registry import serving, snapshots
-from analysis.registry.models import ModelComparison, ModelName, TrainingRun, Verdict
+from analysis.registry.models import ModelComparison, ModelName, TrainingRun
 from analysis.registry.training_charts import Curve, ReliabilityDots, curve, reliability_dots
 from analysis.registry.training_runs import cache_folder
 from analysis.registry.training_schedule import newly_labelled
@@ -31,8 +31,6 @@ _SECONDS_PER_NEW_CLIP = 0.25
 _SECONDS_PER_PASS = 0.02
 _EPOCHS = 10
 _LEAST_PASSES_PER_EPOCH = 192
-
-AT_WORK = (WorkState.QUEUED, WorkState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def run_page(run: TrainingRun) -> dict[str, Any]:
     return {
         "run": run,
         "label": ModelName(run.model).label,
-        "is_at_work": run.state in AT_WORK,
+        "is_at_work": run.state in UNDER_WAY,
         "is_resumable": run.state in (WorkState.FAILED, WorkState.CANCELLED),
         "clips": len(to_learn),
         "singers": len({row["singer"] for row in to_learn}),
@@ -158,6 +156,7 @@ def comparison_page(comparison: ModelComparison) -> dict[str, Any]:
     figures = comparison.figures
     candidate = comparison.candidate
     overall = figures.get("overall") or {}
+    refusal = serving.why_not(candidate)
     return {
         "comparison": comparison,
         "candidate": candidate,
@@ -176,9 +175,8 @@ def comparison_page(comparison: ModelComparison) -> dict[str, Any]:
         ],
         "reliability": _reliability(overall.get("reliability") or {}),
         "mistakes": _mistakes(comparison.mistakes),
-        "refusal": serving.why_not(candidate),
-        "may_promote": comparison.verdict in (Verdict.BETTER, Verdict.NOT_WORSE)
-        and serving.why_not(candidate) is None,
+        "refusal": refusal,
+        "may_promote": comparison.verdict in serving.GOOD_ENOUGH and refusal is None,
         "serving": serving.serving_version(candidate.model),
     }
 

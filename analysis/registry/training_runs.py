@@ -21,7 +21,7 @@ from django.utils import timezone
 from analysis import background, services, work_folders
 from analysis.background import BackgroundWork, Lost, Refused, WorkState
 from analysis.labels.models import TimbreTag, VoiceClip
-from analysis.registry import ears_training, snapshots, storing, training_schedule
+from analysis.registry import ears_training, selectors, snapshots, storing, training_schedule
 from analysis.registry.candidate_files import VersionRefused
 from analysis.registry.code_version import code_version
 from analysis.registry.models import ModelName, ModelVersion, Origin, TrainingRun, Trigger
@@ -178,7 +178,9 @@ def _made(run: TrainingRun, heart: Heart) -> ModelVersion:
             folder=folder,
             base=base_weights,
             recipe=recipe,
-            version=next_version(run.model),
+            version=selectors.next_version(
+                ModelVersion.objects.filter(model=run.model).values_list("version", flat=True)
+            ),
             snapshot=run.snapshot.sha256,
             code_version=code_version(),
         )
@@ -239,16 +241,6 @@ def recipe_of(run: TrainingRun) -> LabelRecipe:
                 raise Refused("recipe", f"The recipe's {field.name} must be a number.")
             chosen[field.name] = type(getattr(usual, field.name))(value)
     return LabelRecipe(**chosen)
-
-
-def next_version(model: str) -> str:
-    """A number above those of all versions of a model: 1.1.0 after 1.0.0."""
-    highest = (1, 0)
-    for version in ModelVersion.objects.filter(model=model).values_list("version", flat=True):
-        parts = version.split(".")
-        if len(parts) == 3 and all(part.isdigit() and len(part) < 7 for part in parts):
-            highest = max(highest, (int(parts[0]), int(parts[1])))
-    return f"{highest[0]}.{highest[1] + 1}.0"
 
 
 # --- Folders --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from analysis.background import WorkState
+from analysis.background import UNDER_WAY
 from analysis.labels import label_settings
 from analysis.labels.models import Ballot
 from analysis.registry.models import ModelName, TrainingRun, Trigger
@@ -57,10 +57,9 @@ def start_if_due() -> TrainingRun | None:
     return run
 
 
-def is_under_way() -> bool:
-    """Whether a training of the timbre model waits or runs."""
-    states = (WorkState.QUEUED, WorkState.RUNNING)
-    return TrainingRun.objects.filter(model=ModelName.TIMBRE, state__in=states).exists()
+def is_under_way(model: str = ModelName.TIMBRE) -> bool:
+    """Whether a training of a model waits or runs."""
+    return TrainingRun.objects.filter(model=model, state__in=UNDER_WAY).exists()
 
 
 def _last() -> TrainingRun | None:

@@ -37,7 +37,7 @@ def new(request: UserRequest) -> HttpResponse:
             return redirect("training_new")
         return redirect("training_run", run.pk)
     under_way = TrainingRun.objects.filter(
-        model=ModelName.TIMBRE, state__in=training_page.AT_WORK
+        model=ModelName.TIMBRE, state__in=background.UNDER_WAY
     ).first()
     context = {"preview": training_page.preview(), "under_way": under_way}
     return render(request, "registry/training_new.html", context)

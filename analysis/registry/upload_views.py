@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
@@ -17,6 +17,7 @@ from analysis.registry import storing
 from analysis.registry.candidate_files import MOST_WEIGHTS_BYTES, VersionRefused
 from analysis.registry.forms import UploadForm, save_to
 from analysis.registry.models import ModelName, Origin
+from analysis.registry.views import known_model
 from catalog.access import UserRequest
 from catalog.form_uploads import SpoolingUploadHandler
 from sonicsite.limits import TokenBuckets, asked_too_often
@@ -31,8 +32,7 @@ _ROOM_BYTES = MOST_WEIGHTS_BYTES + 8 * 1024 * 1024
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: UserRequest, model: str) -> HttpResponseBase:
     """The form for the files of a version, and taking them in."""
-    if model not in ModelName.values:
-        raise Http404
+    known_model(model)
     handler = SpoolingUploadHandler(request, room_bytes=_ROOM_BYTES)
     if request.method == "POST":
         request.upload_handlers = [handler]

@@ -17,7 +17,7 @@ from analysis.neural.weights import SHIPPED_DIR
 from analysis.registry import selectors, storing, training_data
 from analysis.registry.card_text import card_html
 from analysis.registry.figures import figures_of, names_of
-from analysis.registry.forms import SwitchForm, TrainEarsForm, next_version
+from analysis.registry.forms import SwitchForm, TrainEarsForm
 from analysis.registry.models import (
     ModelComparison,
     ModelName,
@@ -42,7 +42,7 @@ def models(request: UserRequest) -> HttpResponse:
 @require_safe
 def history(request: UserRequest, model: str) -> HttpResponse:
     """One model: its versions side by side, trainings, and who switched what on."""
-    state = selectors.state_of(_known(model))
+    state = selectors.state_of(known_model(model))
     found = selectors.history(model)
     rows = [
         {"row": row, "figures": figures_of(row.version), "names": names_of(row.version)}
@@ -56,7 +56,7 @@ def history(request: UserRequest, model: str) -> HttpResponse:
         "roll_back_form": _switch_form(state.serving),
     }
     if model == ModelName.EARS:
-        initial = {"version": next_version([row.version.version for row in found])}
+        initial = {"version": selectors.next_version([row.version.version for row in found])}
         context["train_form"] = TrainEarsForm(initial=initial)
         context["data_root"] = training_data.root()
     return render(request, "registry/history.html", context)
@@ -105,7 +105,7 @@ def version_page(
 @require_safe
 def work(request: UserRequest, model: str) -> HttpResponse:
     """What is under way for a model, as it stands now; asked for every few seconds."""
-    return render(request, "registry/_work.html", {"state": selectors.state_of(_known(model))})
+    return render(request, "registry/_work.html", {"state": selectors.state_of(known_model(model))})
 
 
 @staff_required
@@ -137,7 +137,8 @@ def download(request: UserRequest, version_id: uuid.UUID, kind: str) -> HttpResp
     return as_download(answer, file_name)
 
 
-def _known(model: str) -> str:
+def known_model(model: str) -> str:
+    """The name of a model from an address. Raises Http404 for any other."""
     if model not in ModelName.values:
         raise Http404
     return model

@@ -13,8 +13,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Max, Q
+from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from catalog import selectors
@@ -27,6 +27,7 @@ from catalog.services.receiving import quota_refusal
 from catalog.signals import revision_added, tracks_added
 from catalog.spool import Spool
 from catalog.tags import Tags, read_tags
+from sonicsite.locks import alone_with
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,15 @@ def complete_upload(upload: Upload) -> Upload:
 
     Raises Upload.DoesNotExist if the track that the file was for has been deleted meanwhile.
     """
-    with _alone_with(upload) as alone:
-        if not alone:
-            upload.refresh_from_db()
-            return upload
-        return _complete(upload)
+    with alone_with(f"upload {upload.pk}") as alone:
+        # Another check may have ended since this row was read.
+        due = alone and Upload.objects.filter(
+            pk=upload.pk, state__in=(UploadState.RECEIVING, UploadState.CHECKING)
+        ).update(state=UploadState.CHECKING, reason_code="", reason="", updated_at=timezone.now())
+        upload.refresh_from_db()
+        if due:
+            _check(upload)
+    return upload
 
 
 def finish_abandoned(upload: Upload) -> Upload:
@@ -92,32 +97,7 @@ def finish_abandoned(upload: Upload) -> Upload:
     return upload
 
 
-@contextmanager
-def _alone_with(upload: Upload) -> Iterator[bool]:
-    """Whether nobody else checks this upload now. The lock is the database's: it ends with its
-    holder's connection, so a process that dies does not keep it."""
-    key = int.from_bytes(hashlib.sha256(upload.pk.bytes).digest()[:8], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
-
-
-def _complete(upload: Upload) -> Upload:
-    # Whoever took up the check before has changed ``updated_at``.
-    claimed = Upload.objects.filter(
-        Q(state=UploadState.RECEIVING)
-        | Q(state=UploadState.CHECKING, updated_at=upload.updated_at),
-        pk=upload.pk,
-    ).update(state=UploadState.CHECKING, reason_code="", reason="", updated_at=timezone.now())
-    upload.refresh_from_db()
-    if not claimed:
-        return upload
+def _check(upload: Upload) -> None:
     try:
         _accept(upload)
     except FileRefused as refusal:
@@ -126,7 +106,7 @@ def _complete(upload: Upload) -> Upload:
         logger.exception("the storage does not answer; upload %s waits", upload.pk)
         upload.reason_code, upload.reason = STORAGE_AWAY, STORAGE_AWAY_REASON
         _settle(upload, UploadState.CHECKING, None)
-        return upload
+        return
     # A defect of ours must not leave the artist without an answer, nor stop the rest of a batch.
     except Exception:
         logger.exception("checking upload %s failed", upload.pk)
@@ -139,7 +119,6 @@ def _complete(upload: Upload) -> Upload:
             ),
         )
     Spool(upload.pk).remove()
-    return upload
 
 
 def _accept(upload: Upload) -> None:

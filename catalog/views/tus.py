@@ -179,14 +179,14 @@ def _go_on(door: Door, request: HttpRequest, upload_id: UUID) -> HttpResponse:
         services.cancel_upload(upload)
         return HttpResponse(status=204)
     if request.method == "HEAD":
+        services.received_bytes(upload)
+        services.finish_abandoned(upload)
         if upload.state in {UploadState.CANCELLED, UploadState.REFUSED} and not _is_twin(
             door, upload
         ):
             raise _over(upload)
         response = HttpResponse()
         response["Upload-Length"] = str(upload.length_bytes)
-        services.received_bytes(upload)
-        services.finish_abandoned(upload)
     else:
         if request.content_type != _BODY_TYPE:
             raise Problem(415, "content_type", f"Bytes are taken as {_BODY_TYPE}.")

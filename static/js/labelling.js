@@ -67,7 +67,6 @@ function start(page) {
     if (loaded) {
       return show({ ...loaded, ballot: null, votes: {}, number: pace.session + 1 }, words);
     }
-    desk.current = null;
     sound.clear();
     stage.showWaiting();
     return say(`${words}The next clip is on its way.`);
@@ -140,7 +139,7 @@ function start(page) {
   }
 
   async function back() {
-    if (desk.current) desk.current.votes = desk.current.ballot ? desk.current.votes : tags.votes;
+    if (desk.current && !desk.current.ballot) desk.current.votes = tags.votes;
     const entry = await earlier();
     if (!entry) return;
     desk.open(entry);

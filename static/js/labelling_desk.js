@@ -30,19 +30,17 @@ export class Desk {
     this.current = entry;
   }
 
-  /** The entry in front is answered. @returns {object | undefined} the one put aside, if any */
+  /** The entry in front is answered; the one put aside comes to the front, if any. */
   answered() {
     if (this.current) this.past.push(this.current);
-    return this.goOn();
+    this.goOn();
   }
 
-  /** The entry in front is gone. @returns {object | undefined} the one put aside, if any */
+  /** The entry in front is gone; the one put aside comes to the front, if any. */
   goOn() {
-    this.current = null;
     // Answers that were only looked at on the way go back to where they were.
     while (this.aside.at(-1)?.ballot) this.past.push(this.aside.pop());
     this.current = this.aside.pop() ?? null;
-    return this.current ?? undefined;
   }
 
   /** Take an entry away, wherever it lies. */

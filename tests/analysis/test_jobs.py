@@ -12,6 +12,8 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from analysis import jobs
+from analysis.background import WorkState
+from analysis.discovery.models import Snippet
 from analysis.models import Job, JobState, Stage
 from tests.factories import ArtistFactory, JobFactory, TrackFactory
 
@@ -145,6 +147,17 @@ class TestWatchdog:
         assert not jobs.stalled("heavy")
         claimed(JobFactory())
         assert not jobs.stalled("listen")
+
+    def test_a_queue_is_busy_with_its_own_background_work_only(self):
+        waiting = timezone.now() - timedelta(seconds=30)
+        for stage in (Stage.LISTEN, Stage.SEPARATE):
+            job = JobFactory(stage=stage)
+            Job.objects.filter(pk=job.pk).update(ticket=uuid.uuid4(), dispatched_at=waiting)
+        snippet = Snippet.objects.create(duration_s=3.0, state=WorkState.RUNNING)
+        assert not jobs.stalled("listen")
+        assert jobs.stalled("heavy")
+        Snippet.objects.filter(pk=snippet.pk).update(state=WorkState.DONE)
+        assert jobs.stalled("listen")
 
 
 class TestFailing:

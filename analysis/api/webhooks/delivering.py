@@ -20,6 +20,7 @@ from django.core.mail import send_mail
 from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils import timezone
 
 from analysis.api.webhooks import entitlement, message, sending, signing
@@ -225,10 +226,11 @@ def disable(endpoint_id: uuid.UUID, reason: str) -> bool:
 
 def _tell_owner(endpoint: WebhookEndpoint, reason: str) -> None:
     site = settings.SITE_NAME
+    page = endpoint.site_url.rstrip("/") + reverse("webhook", args=[endpoint.pk])
     text = (
         f"We have stopped sending webhooks to\n\n  {endpoint.url}\n\n{reason}\n\n"
         "What could not be delivered is kept for 30 days. When the address works again, switch "
-        f"it on and send it again:\n\n  {endpoint.site_url.rstrip('/')}/webhooks/{endpoint.pk}/\n"
+        f"it on and send it again:\n\n  {page}\n"
     )
     try:
         send_mail(f"{site}: a webhook was switched off", text, None, [endpoint.owner.email])

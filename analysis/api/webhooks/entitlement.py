@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from catalog.models import Artist, PartnerGrant, WebhookEndpoint, WebhookEvent
+from catalog.models import Artist, WebhookEndpoint, WebhookEvent
 from catalog.partner_models import Scope
+from catalog.partner_selectors import grants_in_force
 
 
 def entitled_endpoints(event: WebhookEvent) -> QuerySet[WebhookEndpoint]:
@@ -22,9 +23,11 @@ def entitled_endpoints(event: WebhookEvent) -> QuerySet[WebhookEndpoint]:
     if event.artist_id is None:
         return rows.none()
     owner = Artist.objects.filter(pk=event.artist_id).values("user")
-    partners = PartnerGrant.objects.filter(
-        artist=event.artist_id, revoked_at__isnull=True, scopes__contains=[Scope.READ]
-    ).values("partner")
+    partners = (
+        grants_in_force()
+        .filter(artist=event.artist_id, scopes__contains=[Scope.READ])
+        .values("partner")
+    )
     return rows.filter(Q(owner__in=owner) | Q(owner__in=partners))
 
 

@@ -14,8 +14,6 @@ class Kind:
 
     name: str
     label: str
-    scope: str = ""
-    """What a partner's grant must hold for it to be sent; empty: any grant that is in force."""
 
 
 PING = Kind("ping", "A test, sent by the button")

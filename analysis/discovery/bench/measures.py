@@ -148,8 +148,7 @@ def clients(truth: Truth, count: int, seconds: float) -> dict[str, float]:
     return {
         "clients": count,
         "searches_per_s": round(len(all_ms) / seconds, 1),
-        "p50_ms": round(float(np.percentile(all_ms, 50)), 2),
-        "p95_ms": round(float(np.percentile(all_ms, 95)), 2),
+        **summary_of(all_ms),
     }
 
 

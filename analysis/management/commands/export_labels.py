@@ -11,9 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.labels.label_export import NotExportable, Options, exported
-from analysis.labels.table_text import ENCODINGS
-
-_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+from analysis.labels.table_text import DELIMITER_OF_WORD, ENCODINGS
 
 
 class Command(BaseCommand):
@@ -27,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--encoding", default="utf-8-sig", choices=[name for name, _ in ENCODINGS]
         )
-        parser.add_argument("--delimiter", default="comma", choices=list(_DELIMITERS))
+        parser.add_argument("--delimiter", default="comma", choices=list(DELIMITER_OF_WORD))
         parser.add_argument("--unlabelled", action="store_true", help="clips without labels too")
         parser.add_argument("--retired", action="store_true", help="retired tags too")
 
@@ -36,7 +34,7 @@ class Command(BaseCommand):
         chosen = Options(
             kind="ballots" if options["ballots"] else "shares" if options["shares"] else "majority",
             encoding=options["encoding"],
-            delimiter=_DELIMITERS[options["delimiter"]],
+            delimiter=DELIMITER_OF_WORD[options["delimiter"]],
             unlabelled=options["unlabelled"],
             retired=options["retired"],
         )

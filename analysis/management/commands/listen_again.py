@@ -27,7 +27,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--older", action="store_true", help="earlier versions of the tracks as well"
         )
-
         parser.add_argument(
             "--without-sections",
             action="store_true",

@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import io
 import wave
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from analysis.models import Job
-from catalog.models import Revision, Upload
+from catalog import services
+from catalog.models import Revision, Upload, UploadState
 from tests.analysis.api.conftest import V1
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +113,23 @@ def test_in_pieces_under_the_same_token(world):
     )  # fmt: skip
     assert (wrong.status_code, wrong["Content-Type"]) == (400, "application/problem+json")
     assert wrong.json()["request_id"] == wrong["X-Request-ID"]
+
+
+def test_what_is_refused_when_somebody_asks_for_it_is_over_at_once(world, tmp_path):
+    """Its process died before the check: the question ends it, and no answer calls it a success."""
+    path = tmp_path / "x"
+    path.write_bytes(b"RIFF this is no sound")
+    upload = services.adopt_file(artist=world.track.artist, path=path, filename="x.wav")
+    Upload.objects.filter(pk=upload.pk).update(updated_at=timezone.now() - timedelta(seconds=6))
+    browser = Client()
+    browser.force_login(world.track.artist.user)
+    for client, address in (
+        (browser, reverse("upload_resource", args=[upload.pk])),
+        (world.clients["owner"], reverse("api:tus_upload", args=[upload.pk])),
+    ):
+        assert client.head(address, headers={"Tus-Resumable": "1.0.0"}).status_code == 410
+    upload.refresh_from_db()
+    assert upload.state == UploadState.REFUSED
 
 
 def test_a_new_version_of_a_track(world):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from analysis import jobs
 from analysis.api.webhooks import delivering, services, signing
 from analysis.models import Job, Stage
-from catalog.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
+from catalog.models import Role, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from catalog.partner_services import revoke_grant
 from catalog.services.new_tracks import NewTrack, create_tracks
 from tests.analysis.api.webhook_world import (
@@ -110,6 +110,10 @@ class TestWhoIsTold:
         revoked = partner_of(artist)
         endpoint_of(revoked, events=["revision.created"])
         revoked.grants_received.update(revoked_at=timezone.now())
+        former = partner_of(artist)
+        endpoint_of(former)
+        former.role = Role.ARTIST
+        former.save()
         RevisionFactory(track=TrackFactory(artist=artist))
         delivering.fan_out()
         assert set(WebhookDelivery.objects.values_list("endpoint", flat=True)) == told

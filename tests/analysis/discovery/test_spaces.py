@@ -102,6 +102,20 @@ def test_housekeeping_lets_the_new_version_take_over_when_it_is_complete(heard_t
     assert indexing.is_built(new)
 
 
+def test_references_do_not_make_it_measure_again_and_again(db):
+    artist = ArtistFactory()
+    heard(artist, at(0))
+    for degrees in (10, 20, 30):
+        heard(artist, at(degrees), is_reference=True)
+    space = measure()
+    indexing.build(space)
+    spaces.look_after()
+    assert not IndexRun.objects.exists()
+    heard(artist, at(40))
+    spaces.look_after()
+    assert IndexRun.objects.filter(space=space).count() == 1
+
+
 def test_a_version_with_few_of_the_tracks_does_not_take_over(db, monkeypatch):
     monkeypatch.setattr(spaces, "listen_version", lambda: NEW)
     artist = ArtistFactory()

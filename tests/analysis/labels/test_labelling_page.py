@@ -170,6 +170,7 @@ def test_a_script_that_asks_without_end_is_told_to_wait(browser, clips, monkeypa
     monkeypatch.setattr(labelling_requests, "_CLIPS", TokenBuckets(rate=0.1, burst=2))
     answers = [post(browser, NEXT, {"holding": []}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert int(answers[2]["Retry-After"]) >= 1
     # However often it asks, it holds one clip.
     assert VoiceClip.objects.filter(locked_by__isnull=False).count() == 1
 

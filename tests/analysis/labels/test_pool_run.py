@@ -13,12 +13,16 @@ from analysis import background
 from analysis.background import WorkState
 from analysis.labels import pool_services, pool_storing
 from analysis.labels.clip_files import read_clip
+from analysis.labels.duplicates import KnownClips, as_stored
 from analysis.labels.holding_out import singer_lot
 from analysis.labels.models import ClipState, CutRecording, LabelSettings, PoolRun, VoiceClip
 from analysis.labels.pool import collect
+from analysis.labels.pool_cutting import Candidate, Cut
 from analysis.models import Job, JobState, Stage
+from analysis.neural.timbre.fingerprint import fingerprint
 from analysis.neural.weights import find
 from catalog.models import Artist, Track
+from tests.analysis.labels.conftest import voice
 from tests.analysis.labels.pool_songs import Quiet, claimed, sung_stem, with_stems
 from tests.factories import ArtistFactory, JobFactory, RevisionFactory, TrackFactory
 from tests.voices import RATE, stems_report
@@ -116,6 +120,26 @@ def test_the_same_file_of_two_artists_is_one_clip(artist, django_capture_on_comm
     assert run is not None
     collect(claimed(run), Quiet())
     assert VoiceClip.objects.filter(revision=second, state=ClipState.POOL).count() == 2
+
+
+def test_a_phrase_that_is_copied_within_a_recording_is_one_clip(artist):
+    samples = voice(9)
+    twice = [
+        Candidate(
+            key=f"phrase at {start_s}",
+            start_s=start_s,
+            end_s=start_s + 3.0,
+            samples=samples,
+            fingerprint=as_stored(fingerprint(samples)),
+            facts={},
+        )
+        for start_s in (0.0, 8.0)
+    ]
+    origin = pool_storing.Origin(revision=with_stems(artist, 1))
+    stored = pool_storing.store_cut(claimed(), origin, Cut(2, "", iter(twice)), KnownClips())
+    assert (stored.clips, stored.duplicates, stored.identical) == (1, 0, 0)
+    assert VoiceClip.objects.get().start_s == 0.0
+    assert default_storage.exists(VoiceClip.objects.get().file)
 
 
 @pytest.mark.parametrize("after_files", [1, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache import cache
 from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
@@ -177,6 +178,21 @@ def test_housekeeping_drops_files_that_no_row_names(artist, labelled, monkeypatc
     assert withdrawing.remove_orphans() == 1
     assert files_of(orphan) == []
     assert_there(clip)
+
+
+def test_housekeeping_cuts_recordings_again_once_a_day_at_most(artist, labelled, commit):
+    cuts = CutRecording.objects.filter(revision=labelled(artist).revision_id)
+    cuts.update(identical=1)
+    cache.set(withdrawing._WALK_KEY, True)
+    with commit():
+        withdrawing.housekeeping()
+    assert cuts.exists()
+    assert PoolRun.objects.get().scope == {"walk": False}  # for the model to hear the clip
+    cache.delete(withdrawing._WALK_KEY)
+    with commit():
+        withdrawing.housekeeping()
+    assert not cuts.exists()
+    assert PoolRun.objects.get().scope == {"again": True}
 
 
 def test_housekeeping_asks_for_what_the_serving_model_has_not_heard(make_clip, commit):

@@ -217,6 +217,21 @@ def test_where_the_storage_lost_a_version_the_one_before_serves_and_health_says_
         serving.roll_back("timbre", by=None)
 
 
+def test_a_storage_that_is_away_leaves_the_old_version_serving(candidate, monkeypatch, shipped):
+    promoted(candidate)
+
+    def away(name):
+        raise RuntimeError("Could not connect to the endpoint")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(default_storage, "exists", away)
+        assert "Could not connect" in serving.materialise()["timbre"]
+        assert weights.find("timbre").identity == shipped["timbre"].identity
+    materialising._failed_at.clear()
+    assert serving.materialise() == {}
+    assert weights.find("timbre").identity == candidate.identity
+
+
 def test_a_machine_looks_every_few_seconds_and_follows(
     candidate, monkeypatch, django_assert_max_num_queries
 ):

@@ -1,0 +1,27 @@
+"""Locks that hold across all processes of the site, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import DatabaseError, connection
+
+
+@contextmanager
+def alone_with(name: str) -> Iterator[bool]:
+    """Whether nobody else holds the lock of this name now; if so, it is held until the end.
+
+    The lock is the database's (an advisory lock of this thread's connection): a process that dies
+    does not keep it. Whoever holds it already on the same connection gets it again.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
+        alone = bool(cursor.fetchone()[0])
+    try:
+        yield alone
+    finally:
+        if alone:
+            # A connection that has broken meanwhile has lost its locks, and says why elsewhere.
+            with suppress(DatabaseError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
