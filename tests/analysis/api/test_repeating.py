@@ -5,13 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from time import sleep
 
 import pytest
 from django.db import connection
 from django.utils.timezone import now
+from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from analysis.api import idempotency
+from analysis.api.idempotency import Way
+from analysis.api.problems import Problem
 from analysis.services import HOUSEKEEPING
 from catalog.models import Album, Track
 from catalog.partner_models import IdempotencyRecord, RateWindow
@@ -117,3 +121,47 @@ def test_many_at_the_same_moment():
     assert sum(row.calls for row in RateWindow.objects.all()) in (6, 5, 4, 3, 2, 1)
     left = sorted(int(answer["RateLimit"].split(";r=")[1].split(";")[0]) for answer in answers)
     assert left == list(range(594, 600)) or RateWindow.objects.get().calls < 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_whose_process_died_may_be_made_again_at_once():
+    """What goes under a mark, not in one transaction: under way while its holder lives."""
+    done: list[str] = []
+
+    def answer() -> Response:
+        done.append("done")
+        return Response({"made": len(done)}, status=201)
+
+    def call(mark: str = "mark") -> Response:
+        return idempotency.once("user 1", "key", mark, Way.MARK, answer)
+
+    # A mark without an answer, as a call leaves it in the middle.
+    IdempotencyRecord.objects.create(principal="user 1", key="key", fingerprint="mark")
+    holder = connection.copy()
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended('idempotency user 1 key', 0))")
+        with pytest.raises(Problem, match="Wait for the first"):
+            call()
+        with pytest.raises(Problem, match="another key"):
+            call("another mark")
+        assert done == []
+    finally:
+        holder.close()
+    for _ in range(200):  # The server notices the end of a connection a moment later.
+        if not held_locks():
+            break
+        sleep(0.05)
+    assert call().status_code == 201
+    assert call()["Idempotent-Replayed"] == "true"
+    assert done == ["done"]
+    assert held_locks() == 0, "nothing is held when the call has ended"
+
+
+def held_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        )
+        return cursor.fetchone()[0]
