@@ -237,6 +237,7 @@ from analysis.discovery.gallery_models import (  # noqa: E402, F401
     Playlist,
     PlaylistItem,
 )
+from analysis.discovery.map_models import MapPlace, MapRun  # noqa: E402, F401
 from analysis.discovery.models import (  # noqa: E402, F401
     EmbeddingSpace,
     IndexRun,

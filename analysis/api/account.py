@@ -35,7 +35,7 @@ class IndexOut(serializers.Serializer):
 
 _RESOURCES = (
     *("artists", "albums", "tracks", "revisions", "uploads", "jobs", "targets", "snippets"),
-    *("webhooks", "usage"),
+    *("playlists", "webhooks", "usage"),
 )
 
 

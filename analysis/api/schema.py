@@ -174,7 +174,7 @@ class ApiSchema(AutoSchema):
             )
         if self.method == "GET" and isinstance(self.view, (Listing, Reading)):
             found.append(_header_parameter("If-None-Match", "304 if it has not changed."))
-        if self.method in {"PATCH", "DELETE"} and isinstance(self.view, Reading):
+        if isinstance(self.view, Reading) and 412 in self._problem_statuses():
             found.append(_header_parameter("If-Match", "412 if it has changed."))
         return found
 

@@ -11,6 +11,7 @@ from analysis.api import (
     event_urls,
     jobs,
     nowhere,
+    playlist_urls,
     revision_report,
     revisions,
     schema,
@@ -54,6 +55,7 @@ v1 = [
     path("jobs/", jobs.JobsView.as_view(), name="jobs"),
     path("jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
     *analysis_urls.urlpatterns,
+    *playlist_urls.urlpatterns,
     *webhook_urls.urlpatterns,
     *event_urls.urlpatterns,
 ]

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from analysis.discovery import gallery_views, playlist_views
+from analysis.discovery import gallery_views, map_views, playlist_views
 
 urlpatterns = [
     path("discover/", gallery_views.discover, name="discover"),
     path("discover/choices/", gallery_views.choices, name="discover_choices"),
     path("discover/snippet/", gallery_views.send_snippet, name="discover_snippet"),
     path("discover/verdict/", gallery_views.judge, name="discover_verdict"),
+    path("discover/map/", map_views.catalogue_map, name="catalogue_map"),
+    path("discover/map/points/", map_views.map_points, name="catalogue_map_points"),
+    path("discover/map/<uuid:track_id>/", map_views.map_song, name="catalogue_map_song"),
     path("playlists/", playlist_views.playlists, name="playlists"),
     path("playlists/add/", playlist_views.add, name="playlist_add"),
     path("playlists/path/", playlist_views.path_between, name="playlist_path"),

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 
 from analysis.discovery.gallery_models import Playlist
 from analysis.discovery.request import Asker
 from analysis.discovery.seeds import visible
+from analysis.downloads import as_download
 from catalog.models import Artist, Revision, Track
 
 FORMAT = "sonic-vision-playlist"
 FORMAT_VERSION = 1
+FILES = {"m3u8": "application/vnd.apple.mpegurl", "json": "application/json"}
+"""Kinds of files, which are their endings, and their media types."""
+
 _EXTENSIONS = frozenset({"wav", "flac", "mp3", "aif", "aiff", "ogg", "opus", "m4a"})
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u2028\u2029]+')
 
@@ -47,11 +52,12 @@ def playlist_of(artist: Artist, playlist_id: UUID) -> Playlist:
 def playlists_of(artist: Artist) -> QuerySet[Playlist]:
     """An artist's playlists, last changed first, with ``item_count``."""
     # Counting in groups drops the order that the table has by itself.
-    return (
-        Playlist.objects.filter(artist=artist)
-        .annotate(item_count=Count("items"))
-        .order_by("-changed_at")
-    )
+    return with_counts(Playlist.objects.filter(artist=artist)).order_by("-changed_at")
+
+
+def with_counts(rows: QuerySet[Playlist]) -> QuerySet[Playlist]:
+    """The playlists, each with ``item_count``, in no order."""
+    return rows.annotate(item_count=Count("items"))
 
 
 def entries(playlist: Playlist) -> list[Entry]:
@@ -116,9 +122,17 @@ def as_document(playlist: Playlist) -> dict[str, Any]:
     }
 
 
-def download_name(playlist: Playlist) -> str:
-    """The playlist's name as a file name without extension."""
-    return (_UNSAFE.sub("_", playlist.name).strip(" .") or "playlist")[:100]
+def as_file(playlist: Playlist, kind: str) -> HttpResponse:
+    """The playlist as a file of one of :data:`FILES`, named after it."""
+    text = (
+        as_m3u8(playlist)
+        if kind == "m3u8"
+        else json.dumps(as_document(playlist), ensure_ascii=False, indent=2)
+    )
+    content_type = FILES[kind] if kind == "json" else f"{FILES[kind]}; charset=utf-8"
+    response = HttpResponse(text.encode(), content_type=content_type)
+    name = (_UNSAFE.sub("_", playlist.name).strip(" .") or "playlist")[:100]
+    return as_download(response, f"{name}.{kind}")
 
 
 def _one_line(text: str) -> str:

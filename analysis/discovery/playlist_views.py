@@ -7,10 +7,9 @@ from collections.abc import Iterable
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from analysis.discovery import playlist_files
@@ -21,10 +20,8 @@ from analysis.discovery.request import Asker, BadRequest
 from analysis.discovery.seeds import SeedNotFound, SeedNotHeard, visible
 from catalog.access import ArtistRequest, artist_required
 from catalog.models import Artist, Track
-from sonicsite.limits import TokenBuckets, asked_too_often
+from sonicsite.limits import asked_too_often
 
-# Per account and web process: a way is up to thirty searches.
-_WAYS = TokenBuckets(rate=0.2, burst=10)
 _MOST_AT_ONCE = 200
 _NEW = "new"
 
@@ -172,7 +169,11 @@ def _number(text: str) -> int:
 def order(request: ArtistRequest, playlist_id: uuid.UUID) -> HttpResponse:
     """The whole order at once: ``order=ID&order=ID``."""
     found = playlist_files.playlist_of(request.artist, playlist_id)
-    services.put_in_order(found, [_number(text) for text in request.POST.getlist("order")])
+    items = [_number(text) for text in request.POST.getlist("order")]
+    try:
+        services.put_in_order(found, items)
+    except services.PlaylistRefused:  # somebody has just deleted it
+        raise Http404 from None
     return HttpResponse(status=204)
 
 
@@ -180,26 +181,21 @@ def order(request: ArtistRequest, playlist_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def path_between(request: ArtistRequest) -> HttpResponse:
     """A new playlist that leads from one song to another."""
-    wait_s = _WAYS.wait_s(str(request.user.pk))
+    wait_s = services.WAYS.wait_s(str(request.user.pk))
     if wait_s:
         messages.error(request, asked_too_often(wait_s))
         return redirect("playlists")
     (start, end) = (_uuids([request.POST.get(name, "")])[0] for name in ("start", "end"))
-    asker = Asker.of_artist(request.artist)
+    steps = request.POST.get("steps", "")
+    count = int(steps) if steps.isascii() and steps.isdigit() and len(steps) < 4 else 0
     try:
-        steps = request.POST.get("steps", "")
-        count = int(steps) if steps.isascii() and steps.isdigit() and len(steps) < 4 else 0
-        way = services.way_between(asker, start, end, count)
-        titles = {t.pk: str(t) for t in Track.objects.filter(pk__in=[start, end])}
-        with transaction.atomic():
-            made = services.create(request.artist, f"{titles[start][:55]} to {titles[end][:55]}")
-            services.add(made, way)
+        made, length = services.create_way(request.artist, start, end, count)
     except SeedNotFound:
         raise Http404 from None
     except (BadRequest, SeedNotHeard, services.PlaylistRefused) as error:
         messages.error(request, str(error))
         return redirect("playlists")
-    if len(way) == 2:
+    if length == 2:
         messages.info(
             request,
             "These two are so near that the way over any other track has a larger step.",
@@ -211,26 +207,11 @@ def path_between(request: ArtistRequest) -> HttpResponse:
 @require_safe
 def m3u8(request: ArtistRequest, playlist_id: uuid.UUID) -> HttpResponse:
     """The playlist as M3U8."""
-    found = playlist_files.playlist_of(request.artist, playlist_id)
-    response = HttpResponse(
-        playlist_files.as_m3u8(found), content_type="application/vnd.apple.mpegurl; charset=utf-8"
-    )
-    return _download(response, f"{playlist_files.download_name(found)}.m3u8")
+    return playlist_files.as_file(playlist_files.playlist_of(request.artist, playlist_id), "m3u8")
 
 
 @artist_required
 @require_safe
 def as_json(request: ArtistRequest, playlist_id: uuid.UUID) -> HttpResponse:
     """The playlist as JSON."""
-    found = playlist_files.playlist_of(request.artist, playlist_id)
-    response = JsonResponse(
-        playlist_files.as_document(found),
-        json_dumps_params={"ensure_ascii": False, "indent": 2},
-    )
-    return _download(response, f"{playlist_files.download_name(found)}.json")
-
-
-def _download(response: HttpResponse, name: str) -> HttpResponse:
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return playlist_files.as_file(playlist_files.playlist_of(request.artist, playlist_id), "json")

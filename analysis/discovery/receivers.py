@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
 from analysis import services
-from analysis.discovery import entries, indexing, snippet, spaces
+from analysis.discovery import entries, indexing, map_runs, snippet, spaces
 from analysis.lyrics_models import LyricsVersion
 from analysis.models import Embedding, Report, Stage
 from catalog.models import Revision
@@ -23,6 +23,7 @@ def on_embedding(instance: Embedding, raw: bool = False, **_kwargs: Any) -> None
     if not raw:
         entries.refresh_contents([instance.content_sha256])
         spaces.look_after_small()
+        map_runs.look_after_small()
 
 
 def on_report(instance: Report, raw: bool = False, **_kwargs: Any) -> None:
@@ -64,8 +65,9 @@ def connect() -> None:
     post_save.connect(on_lyrics, sender=LyricsVersion, dispatch_uid=f"{uid}.lyrics")
     post_save.connect(on_revision, sender=Revision, dispatch_uid=f"{uid}.revision")
     post_delete.connect(on_revision_gone, sender=Revision, dispatch_uid=f"{uid}.revision_gone")
-    for tidy in (reconcile_hourly, spaces.look_after, snippet.drop_expired):
+    for tidy in (reconcile_hourly, spaces.look_after, map_runs.look_after, snippet.drop_expired):
         if tidy not in services.HOUSEKEEPING:
             services.HOUSEKEEPING.append(tidy)
     indexing.connect()
+    map_runs.connect()
     snippet.connect()

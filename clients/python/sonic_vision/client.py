@@ -20,6 +20,7 @@ from sonic_vision.models import (
     Album,
     Artist,
     Job,
+    Playlist,
     Report,
     Resource,
     Revision,
@@ -27,13 +28,14 @@ from sonic_vision.models import (
     Upload,
     Webhook,
 )
+from sonic_vision.playlists import Playlists
 from sonic_vision.transport import Patience, Transport
 
 R = TypeVar("R", bound=Resource)
 _DAY_S = 24 * 3_600.0
 
 
-class Client(Analyses):
+class Client(Analyses, Playlists):
     """The API of one server, with one token.
 
     ``base_url`` and ``token`` default to the variables ``SONIC_VISION_URL`` and
@@ -85,6 +87,10 @@ class Client(Analyses):
         the same call; without one a fresh one is made for this call and its repetitions."""
         return self._write("POST", path, document, {"Idempotency-Key": key or uuid.uuid4().hex})
 
+    def put(self, path: str, document: Any) -> Any:
+        """Replace something as a whole. Twice is as good as once, so it is tried again."""
+        return self._write("PUT", path, document, {})
+
     def patch(self, path: str, document: Any) -> Any:
         """Change something. Tried again only if the server turned it away before it began."""
         return self._write("PATCH", path, document, {})
@@ -131,6 +137,10 @@ class Client(Analyses):
     def jobs(self, **filters: Any) -> Iterator[Job]:
         """Work; ``track=``, ``revision=``, ``stage=``, ``state=``, …"""
         return self._all(Job, "jobs/", filters)
+
+    def playlists(self, **filters: Any) -> Iterator[Playlist]:
+        """Playlists; ``artist=``, ``name=``, …"""
+        return self._all(Playlist, "playlists/", filters)
 
     def track(self, track_id: str) -> Track:
         """One track."""

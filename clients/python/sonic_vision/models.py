@@ -194,6 +194,29 @@ class Snippet(Resource):
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Playlist(Resource):
+    """Tracks in an order that an artist chose."""
+
+    id: str
+    artist: int
+    name: str
+    item_count: int
+
+
+@dataclass(frozen=True)
+class PlaylistItem(Resource):
+    """A place of a playlist; all but ``id`` and ``position`` is None while its track is hidden."""
+
+    id: int
+    position: int
+    track: str | None
+    revision: str | None
+    title: str | None
+    artist_name: str | None
+    duration_s: float | None
+
+
 SHORT_REPORT = tuple(each.name for each in fields(Report) if each.name not in ("raw", "document"))
 
 

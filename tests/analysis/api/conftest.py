@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from analysis.api.webhooks.services import create_endpoint, ping
+from analysis.discovery import playlists
 from catalog.models import Album, Artist, Revision, Role, Track, Upload, User
 from catalog.partner_models import PartnerGrant, Scope
 from catalog.partner_tokens import create_token
@@ -53,6 +54,7 @@ class World:
     delivery: Any
     target: Any
     snippet: Any
+    playlist: Any
     grant: PartnerGrant
     clients: dict[str, APIClient] = field(default_factory=dict)
 
@@ -78,6 +80,8 @@ def world(db) -> World:
     webhook, _ = create_endpoint(
         artist.user, url="https://example.org/hook", events=["analysis.finished"], site_url=SITE
     )
+    playlist = playlists.create(artist, "Night drive")
+    playlists.add(playlist, [track.pk])
     delivery = ping(webhook)
     type(delivery).objects.filter(pk=delivery.pk).update(state=DeliveryState.DELIVERED)
     made = World(
@@ -95,6 +99,7 @@ def world(db) -> World:
         delivery=delivery,
         target=analysed.target_of(artist),
         snippet=analysed.lent(artist.user),
+        playlist=playlist,
         grant=grant,
     )
     people = {

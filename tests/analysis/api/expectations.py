@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.analysis.api.analysed import LINE
+from tests.analysis.discovery.catalogue import at, heard
 
 ROLES = (
     "anonymous",
@@ -73,6 +74,15 @@ def _tus_metadata(world: Any) -> dict[str, str]:
 
 def _tus(world: Any) -> dict[str, str]:
     return {"Tus-Resumable": "1.0.0", "Upload-Offset": "0"}
+
+
+def _tracks(world: Any) -> dict[str, Any]:
+    return {"tracks": [str(world.track.pk)]}
+
+
+def _way(world: Any) -> dict[str, Any]:
+    end = heard(world.artist, at(60), title="Quay")
+    return {"artist": world.artist.pk, "start": str(world.track.pk), "end": str(end.pk)}
 
 
 # The file of the form is no sound: whoever may send it is told so (422).
@@ -159,6 +169,16 @@ CALLS: dict[tuple[str, str], Call] = {
     ("snippets", "POST"): Call((401, *(422,) * 7), _lent, "multipart"),
     ("snippet", "GET"): Call(PRIVATE),
     ("snippet_similar", "GET"): Call(PRIVATE),
+    ("playlists", "GET"): Call(KNOWN),
+    ("playlists", "POST"): Call(NAMED, lambda w: {"name": "New", "artist": w.artist.pk}),
+    ("playlist_path", "POST"): Call(NAMED, _way),
+    ("playlist", "GET"): Call(SEEN),
+    ("playlist", "PATCH"): Call(WRITTEN, lambda w: {"name": "Other"}),
+    ("playlist", "DELETE"): Call(WRITTEN),
+    ("playlist_items", "GET"): Call(SEEN),
+    ("playlist_items", "POST"): Call(WRITTEN, _tracks),
+    ("playlist_items", "PUT"): Call(WRITTEN, lambda w: {"items": [{"track": str(w.track.pk)}]}),
+    ("playlist_file", "GET"): Call(SEEN),
     # Webhooks belong to the account alone; this one is the artist's.
     ("webhooks", "GET"): Call(KNOWN),
     ("webhooks", "POST"): Call(

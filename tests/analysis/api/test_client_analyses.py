@@ -1,4 +1,5 @@
-"""The Python client's methods for analyses against the interface itself, in one process."""
+"""The Python client's methods for analyses and playlists against the interface itself, in one
+process."""
 
 from __future__ import annotations
 
@@ -87,3 +88,23 @@ def test_similar_tracks_and_a_file_that_is_lent(client, world, tmp_path, monkeyp
     path.write_bytes(b"no sound at all" * 40)
     with pytest.raises(Refused):
         client.similar_to_file(path)
+
+
+def test_playlists(client, world):
+    start, end = str(world.track.pk), heard(world.artist, at(60), title="Quay").pk
+    middle = str(heard(world.artist, at(30), title="Own").pk)
+    made = client.create_playlist("Dawn", [start], artist=world.artist.pk)
+    assert [one.name for one in client.playlists()] == ["Dawn", "Night drive"]
+    assert client.append_to_playlist(made.id, [start, str(end)]) == 1
+    harbour, quay = client.playlist_items(made.id)
+    changed = client.set_playlist_items(made.id, [quay, middle, harbour])
+    assert [(one.position, one.title) for one in changed] == [
+        (1, "Quay"),
+        (2, "Own"),
+        (3, "Harbour"),
+    ]
+    assert (changed[0].id, changed[2].id) == (quay.id, harbour.id)
+    assert "Slow Light - Own" in client.playlist_file(made.id)
+    way = client.create_way(start, str(end), steps=1, name="From here to there")
+    assert [one.title for one in client.playlist_items(way.id)] == ["Harbour", "Own", "Quay"]
+    assert way.name == "From here to there"

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from analysis.api import rates
+from analysis.discovery import playlists
 from catalog.models import Album, Track
 from catalog.partner_models import PartnerToken, UsageDay
 from catalog.partner_tokens import create_token, hash_of, revoke_token, rotate_token
@@ -62,6 +63,7 @@ def test_a_cursor_belongs_to_its_list(world, owner):
 
 def test_lists_take_the_same_number_of_queries_however_long_they_are(world, owner):
     lists = ("artists", "albums", "tracks", "revisions", "uploads", "jobs", "usage", "webhooks")
+    lists += ("playlists", f"playlists/{world.playlist.pk}/items")
     counted = []
     owner.get(f"{V1}me/")  # the first call writes down that the token was used
     for _ in range(2):
@@ -75,6 +77,8 @@ def test_lists_take_the_same_number_of_queries_however_long_they_are(world, owne
             album = AlbumFactory(artist=world.artist)
             track = TrackFactory(artist=world.artist, album=album)
             JobFactory(revision=RevisionFactory(track=track))
+            playlists.add(playlists.create(world.artist, "Another"), [track.pk])
+            playlists.add(world.playlist, [track.pk])
     assert counted[0] == counted[1]
 
 

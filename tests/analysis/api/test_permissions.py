@@ -18,9 +18,9 @@ from tests.factories import UserFactory
 
 ROWS = (
     *("artist", "album", "track", "revision", "job", "upload", "webhook", "delivery"),
-    *("target", "snippet"),
+    *("target", "snippet", "playlist"),
 )
-NAMED = {"stage": "listen", "stem": "vocals", "kind": "lrc"}
+NAMED = {"stage": "listen", "stem": "vocals", "kind": "lrc", "extension": "m3u8"}
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
