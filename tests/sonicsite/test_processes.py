@@ -51,10 +51,11 @@ def test_stop_ends_what_will_not_end_and_all_that_it_started(tmp_path):
 
 def test_restarts_come_at_growing_intervals(tmp_path):
     child = shell("exit 3", tmp_path / "log")
+    began = time.monotonic()
     child.start()
     reasons, starts = [], []
-    deadline = time.monotonic() + 4.5
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while len(starts) < 3 and time.monotonic() < deadline:
         before = child.starts
         reason = child.keep_alive()
         if reason:
@@ -63,9 +64,11 @@ def test_restarts_come_at_growing_intervals(tmp_path):
             starts.append(time.monotonic())
         time.sleep(0.02)
     stop_all([child], 1)
-    # After 0.5, 1 and 2 seconds.
+    # After 0.5, 1 and 2 seconds at the least; on a busy machine a look may come late.
     assert len(starts) == 3
-    assert starts[2] - starts[1] > 1.8 * (starts[1] - starts[0]) > 1.5
+    assert starts[0] - began > 0.45
+    assert starts[1] - starts[0] > 0.95
+    assert starts[2] - starts[1] > 1.95
     assert set(reasons) == {"ended with code 3"}
 
 

@@ -19,7 +19,7 @@ from tests.analysis.training.corpora import two_genres
 
 def test_shipped_files_answer_like_the_trained_network(tmp_path, monkeypatch):
     train, validation = two_genres(0, "a"), two_genres(1, "b")
-    trunk_recipe = Recipe(epochs=12, crops_per_track=2, batch_size=12, ema_decay=0.5, seed=1)
+    trunk_recipe = Recipe(epochs=8, crops_per_track=2, batch_size=12, ema_decay=0.5, seed=1)
     network = train_trunk(train, recipe=trunk_recipe, run_dir=tmp_path / "run", device="cpu")
     recipe = EmbeddingRecipe(windows_per_track=2, epochs=1)
     evaluated = fit_and_measure(network, train, validation, recipe=recipe)
