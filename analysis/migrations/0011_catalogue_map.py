@@ -7,60 +7,170 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('analysis', '0010_gallery'),
-        ('catalog', '0008_idempotency_by_lock'),
+        ("analysis", "0010_gallery"),
+        ("catalog", "0008_idempotency_by_lock"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MapRun',
+            name="MapRun",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=16)),
-                ('percent', models.PositiveSmallIntegerField(default=0)),
-                ('message', models.CharField(blank=True, max_length=200)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('losses', models.PositiveSmallIntegerField(default=0)),
-                ('reason_code', models.CharField(blank=True, max_length=40)),
-                ('reason', models.CharField(blank=True, help_text='Why it ended, for people.', max_length=1000)),
-                ('detail', models.TextField(blank=True, help_text='The traceback, for staff.')),
-                ('ticket', models.UUIDField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('dispatched_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('tracks', models.PositiveIntegerField(default=0, help_text='On the map when it ended.')),
-                ('is_redrawn', models.BooleanField(default=False, help_text='Drawn anew; otherwise new tracks were placed and none moved.')),
-                ('kept_share', models.FloatField(blank=True, help_text="Of each track's ten nearest, the share still among ten on the map.", null=True)),
-                ('chance_share', models.FloatField(blank=True, help_text='The same for places by lot.', null=True)),
-                ('moved', models.FloatField(blank=True, help_text='Median way of a track from the map before; 1 is half its size.', null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('space', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='map_runs', to='analysis.embeddingspace')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("percent", models.PositiveSmallIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=200)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("losses", models.PositiveSmallIntegerField(default=0)),
+                ("reason_code", models.CharField(blank=True, max_length=40)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it ended, for people.", max_length=1000
+                    ),
+                ),
+                ("detail", models.TextField(blank=True, help_text="The traceback, for staff.")),
+                ("ticket", models.UUIDField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("dispatched_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "tracks",
+                    models.PositiveIntegerField(default=0, help_text="On the map when it ended."),
+                ),
+                (
+                    "is_redrawn",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Drawn anew; otherwise new tracks were placed and none moved.",
+                    ),
+                ),
+                (
+                    "kept_share",
+                    models.FloatField(
+                        blank=True,
+                        help_text="Of each track's ten nearest, the share still among ten on the map.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "chance_share",
+                    models.FloatField(
+                        blank=True, help_text="The same for places by lot.", null=True
+                    ),
+                ),
+                (
+                    "moved",
+                    models.FloatField(
+                        blank=True,
+                        help_text="Median way of a track from the map before; 1 is half its size.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "space",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="map_runs",
+                        to="analysis.embeddingspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
-                'abstract': False,
+                "ordering": ("-created_at",),
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='MapPlace',
+            name="MapPlace",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('x', models.FloatField()),
-                ('y', models.FloatField()),
-                ('rank', models.FloatField(help_text='0 to 1, by lot but always the same: which tracks are shown where not all can be.')),
-                ('is_learned', models.BooleanField(help_text='Took part in drawing the map; otherwise placed beside those that did.')),
-                ('report', models.ForeignKey(help_text='The content that lies there: a new version of the track is placed anew.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='analysis.report')),
-                ('space', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='analysis.embeddingspace')),
-                ('track', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='catalog.track')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("x", models.FloatField()),
+                ("y", models.FloatField()),
+                (
+                    "rank",
+                    models.FloatField(
+                        help_text="0 to 1, by lot but always the same: which tracks are shown where not all can be."
+                    ),
+                ),
+                (
+                    "is_learned",
+                    models.BooleanField(
+                        help_text="Took part in drawing the map; otherwise placed beside those that did."
+                    ),
+                ),
+                (
+                    "report",
+                    models.ForeignKey(
+                        help_text="The content that lies there: a new version of the track is placed anew.",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="analysis.report",
+                    ),
+                ),
+                (
+                    "space",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="analysis.embeddingspace",
+                    ),
+                ),
+                (
+                    "track",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="catalog.track",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['space', 'rank'], name='map_place_rank'), models.Index(fields=['space', 'x', 'y'], name='map_place_xy')],
-                'constraints': [models.UniqueConstraint(fields=('space', 'track'), name='map_place_once_per_track')],
+                "indexes": [
+                    models.Index(fields=["space", "rank"], name="map_place_rank"),
+                    models.Index(fields=["space", "x", "y"], name="map_place_xy"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("space", "track"), name="map_place_once_per_track"
+                    )
+                ],
             },
         ),
     ]

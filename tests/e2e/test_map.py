@@ -1,0 +1,119 @@
+"""The map of the catalogue in a real browser: drawn by a worker, wandered by keys and by finger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.map_seed import clear_in, seed_in
+from tests.stack import Stack
+
+CHOSEN = "[data-chosen] .map__name"
+
+
+@pytest.fixture(scope="module")
+def seeded(live_site: Stack) -> Iterator[dict]:
+    """The site is other journeys' too, so the songs go again."""
+    made = seed_in(live_site, tracks=24)
+    yield made
+    clear_in(live_site, made)
+
+
+@pytest.fixture
+def drawn(context: BrowserContext, page: Page, live_site: Stack, seeded: dict) -> Page:
+    """The map, as soon as a worker has drawn it."""
+    context.add_cookies(seeded["cookies"])
+    for _ in range(60):
+        page.goto(f"{live_site.url}/discover/map/")
+        if page.locator("#map").count():
+            break
+        page.wait_for_timeout(1_000)
+    expect(page.locator("#map[data-ready]")).to_be_attached()
+    return page
+
+
+def group_of(title: str) -> str:
+    return title.rsplit(" song ", 1)[0]
+
+
+def chosen(page: Page) -> str:
+    return page.locator(CHOSEN).locator("p").first.inner_text()
+
+
+def test_by_keyboard_from_song_to_song_and_a_way_between_two(drawn: Page):
+    canvas = drawn.locator(".map__canvas")
+    canvas.focus()
+    drawn.keyboard.press("ArrowRight")
+    expect(drawn.locator(CHOSEN)).to_be_visible()
+    first = chosen(drawn)
+    expect(drawn.locator("#announcer")).to_contain_text(f"{first} by Cartographer")
+    # What lies next to it is of its own group: eight songs each, so seven others.
+    near = drawn.locator("[data-near] button .truncate:first-child").all_inner_texts()
+    assert near[0] == first
+    assert [group_of(title) for title in near[:5]] == [group_of(first)] * 5
+
+    drawn.locator("[data-way-from]").click()
+    seen = {first}
+    for key in (
+        one for one in ("ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft") for _ in range(8)
+    ):
+        canvas.focus()
+        drawn.keyboard.press(key)
+        # At the edge there is no next one.
+        drawn.wait_for_timeout(300)
+        seen.add(chosen(drawn))
+        if len({group_of(title) for title in seen}) > 1:
+            break
+    assert len({group_of(title) for title in seen}) > 1, f"no way out of one group: {seen}"
+    last = chosen(drawn)
+    drawn.get_by_role("button", name=f"Playlist from {first} to here").click()
+    expect(drawn.get_by_role("heading", level=1)).to_be_visible()
+    expect(drawn.locator("main")).to_contain_text(first)
+    expect(drawn.locator("main")).to_contain_text(last)
+
+
+def test_colours_legend_and_an_address_that_begins_at_a_song(
+    drawn: Page, live_site: Stack, seeded: dict
+):
+    legend = drawn.locator(".map__legend")
+    expect(legend.get_by_role("button")).to_have_text(["Jazz", "Metal", "Undecided"])
+    only = legend.get_by_role("button", name="Jazz")
+    only.click()
+    expect(only).to_have_attribute("aria-pressed", "true")
+    drawn.get_by_role("button", name="Tempo").click()
+    expect(legend).to_contain_text("180 BPM")
+    title, track = next(iter(seeded["tracks"].items()))
+    drawn.goto(f"{live_site.url}/discover/map/?track={track}")
+    expect(drawn.locator(CHOSEN)).to_contain_text(title)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [{"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}],
+    indirect=True,
+)
+def test_by_finger_on_a_phone(drawn: Page):
+    assert drawn.evaluate("document.documentElement.scrollWidth") <= 390
+    # A finger beside a song chooses it: the places are asked of the page's own points.
+    answer = drawn.request.get(drawn.url + "points/").json()
+    place = drawn.evaluate(
+        """async (points) => {
+          const loaded = performance.getEntriesByType("resource").map((one) => one.name);
+          const { View } = await import(loaded.find((name) => /map_view/.test(name)));
+          const canvas = document.querySelector(".map__canvas");
+          const view = new View(canvas.clientWidth, canvas.clientHeight);
+          view.fit(points);
+          const at = view.toScreen(points[0]);
+          const box = canvas.getBoundingClientRect();
+          return { x: box.x + at.x, y: box.y + at.y };
+        }""",
+        answer["points"],
+    )
+    drawn.touchscreen.tap(place["x"] + 2, place["y"] + 2)
+    expect(drawn.locator(CHOSEN)).to_be_visible()
+    titles = {one["title"]: one for one in answer["points"]}
+    tapped, meant = titles[chosen(drawn)], answer["points"][0]
+    assert abs(tapped["x"] - meant["x"]) + abs(tapped["y"] - meant["y"]) < 0.3
+    assert drawn.evaluate("document.documentElement.scrollWidth") <= 390
