@@ -86,9 +86,15 @@ def without_sections(artist: Artist | None = None) -> QuerySet[Revision]:
 
 
 def request_sections(artist: Artist | None = None) -> int:
-    """Queue, at low priority, the listening of everything that has no sections yet; returns how
-    many revisions that are."""
-    ids = list(without_sections(artist).values_list("pk", flat=True))
+    """Queue, at low priority, the listening of everything that has no sections yet and does not
+    wait for it already; returns how many revisions that are."""
+    under_way = Job.objects.filter(
+        revision=OuterRef("pk"),
+        stage=Stage.LISTEN,
+        model_version=listen_version(),
+        state__in=(JobState.QUEUED, JobState.RUNNING),
+    )
+    ids = list(without_sections(artist).exclude(Exists(under_way)).values_list("pk", flat=True))
     _queue(ids)
     return len(ids)
 

@@ -124,12 +124,16 @@ def _collect(request: SearchRequest, start: Direction, wanted: int) -> tuple[lis
             if request.exclude_same_recording and _is_copy(row, start):
                 continue
             held_at = place_of_report.get(row.report_id)
+            is_full = request.per_artist and by_artist[row.artist_id] >= request.per_artist
             if held_at is not None:
                 # Two artists hold one content: an own one is shown.
-                if row.artist_id in request.asker.artist_ids:
+                held, own = taken[held_at], request.asker.artist_ids
+                if row.artist_id in own and held.artist_id not in own and not is_full:
                     taken[held_at] = row
+                    by_artist[held.artist_id] -= 1
+                    by_artist[row.artist_id] += 1
                 continue
-            if request.per_artist and by_artist[row.artist_id] >= request.per_artist:
+            if is_full:
                 continue
             by_artist[row.artist_id] += 1
             place_of_report[row.report_id] = len(taken)

@@ -29,6 +29,14 @@ class TestExclusions:
         mine = heard(artist, at(9), content="b" * 64)
         assert found(artist, start) == [mine]
 
+    def test_an_own_hit_in_place_of_anothers_leaves_that_artist_the_place(self):
+        artist, other = ArtistFactory(), ArtistFactory()
+        start = heard(artist, at(0))
+        heard(other, at(9), content="b" * 64, discoverable=True)
+        mine = heard(artist, at(9), content="b" * 64)
+        second = heard(other, at(20), discoverable=True)
+        assert found(artist, start, per_artist=1) == [mine, second]
+
     def test_the_album_of_a_track(self):
         artist = ArtistFactory()
         album = AlbumFactory(artist=artist)
