@@ -28,6 +28,7 @@ LEAST_TRACKS = 20
 
 MOST_LEARNED = 50_000
 _REDRAW_AFTER = 1.2
+_RUNS_KEPT = timedelta(days=30)
 _SMALL = 1_000
 _READ_AT_ONCE, _WRITTEN_AT_ONCE = 20_000, 5_000
 
@@ -47,7 +48,9 @@ def rank_of(track_id: UUID) -> float:
 
 
 def look_after() -> None:
-    """What the housekeeping does: let the map of the space that serves take in what is new."""
+    """What the housekeeping does: let the map of the space that serves take in what is new, and
+    forget runs of long ago that only placed tracks."""
+    MapRun.objects.filter(is_redrawn=False, finished_at__lt=timezone.now() - _RUNS_KEPT).delete()
     space = spaces.serving_space()
     if space is not None:
         _request_if_due(space)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.signal
 
 from analysis.sound.k_weighting import k_weighting_sos
 
@@ -77,7 +76,10 @@ class WeightedPower:
         """Take the next samples, (n,)."""
         if sound.size == 0:
             return
-        weighted, self._state = scipy.signal.sosfilt(self._sos, sound, zi=self._state)
+        # Every process of the site loads this module, and few ever get here.
+        from scipy.signal import sosfilt
+
+        weighted, self._state = sosfilt(self._sos, sound, zi=self._state)
         squares = np.concatenate([self._left, np.square(weighted)])
         steps = squares.size // self._step
         whole = squares[: steps * self._step].reshape(steps, self._step)

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +16,9 @@ from django.test import Client
 
 from analysis.discovery.bench import catalogue, synthetic
 from analysis.discovery.bench.measures import K, Truth, summary_of
+from analysis.discovery.bench.server import running
 from catalog.models import User
 
-_START_SECONDS = 180.0
 _FILTERS = {
     "no filter": "",
     "filter 50%": "&energy_high=0.5",
@@ -41,7 +35,7 @@ def measure(truth: Truth, seconds: float) -> dict[str, Any]:
         cursor.execute("SELECT n, track_id FROM bench_row ORDER BY md5(n::text) LIMIT 200")
         chosen = cursor.fetchall()
     connection.close()
-    with _server() as port:
+    with running() as port:
         found: dict[str, Any] = {}
         for name, query in _FILTERS.items():
             found[f"HTTP, {name}"] = _one_client(port, cookies[0], truth, chosen, query)
@@ -105,38 +99,3 @@ def _cookie(number: int) -> str:
     client = Client()
     client.force_login(User.objects.get(email=f"listener{number}@bench.local"))
     return client.cookies[settings.SESSION_COOKIE_NAME].value
-
-
-@contextmanager
-def _server() -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "sonicsite.wsgi"),
-            *("--config", "python:sonicsite.gunicorn_conf"),
-            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning"),
-        ],
-        cwd=settings.BASE_DIR,
-        env=dict(os.environ),
-    )
-    try:
-        _await(port)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _await(port: int) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        try:
-            link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            link.request("GET", "/healthz")
-            if link.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError("the web server did not start")

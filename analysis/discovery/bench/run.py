@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.discovery import indexing
-from analysis.discovery.bench import catalogue, measures, over_http
+from analysis.discovery.bench import catalogue, measures, over_api, over_http
 from analysis.discovery.models import EmbeddingSpace
 from analysis.management.commands.bench import machine
 
@@ -52,6 +52,10 @@ def measure_all(
     result["memory_mb"] = round(measures.memory_mb(folder))
     if http:
         result["http"] = _http(truth, client_seconds, say)
+        result["api"] = over_api.measure(max(client_seconds, 30.0))
+        say(f"  the partners' interface, {over_api.CLIENTS} clients at once")
+        for name, line in result["api"].items():
+            say(f"    {name:<18}{line}")
     result["after"] = measures.load()
     result["measured_at"] = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
     say(f"  database memory {result['memory_mb']} MB; load {result['after']['load_average']}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import savgol_filter
 
 from analysis.sound.voice.pitch import PitchTrack
 
@@ -76,6 +75,9 @@ def _perturbation(courses: list[Float]) -> float:
 
 
 def _trend(course: Float) -> Float:
+    # Every process of the site loads this module, and few ever get here.
+    from scipy.signal import savgol_filter
+
     return savgol_filter(course, _TREND_CYCLES, 2, mode="interp")
 
 

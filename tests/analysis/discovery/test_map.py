@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from analysis import background
 from analysis.discovery import map_runs, map_selectors, map_views, projecting, spaces
@@ -163,6 +165,14 @@ def test_is_asked_for_only_when_something_is_new(world):
     assert MapRun.objects.count() == 1, "a small catalogue does not wait for the housekeeping"
     map_runs.look_after()
     assert MapRun.objects.count() == 1, "one at a time"
+
+
+def test_runs_of_long_ago_that_only_placed_tracks_are_forgotten(world):
+    drawn, placed = draw(), MapRun(space=EmbeddingSpace.objects.get(), state="done")
+    placed.save()
+    MapRun.objects.update(finished_at=timezone.now() - timedelta(days=31))
+    map_runs.look_after()
+    assert list(MapRun.objects.all()) == [drawn]
 
 
 def test_too_few_tracks_are_refused_in_words(db):

@@ -28,6 +28,7 @@ GENRES = ["R&B", "Drone", "Buzz"]
 def music(tmp_path_factory):
     root = tmp_path_factory.mktemp("music")
     collection(root / "mine", GENRES, artists=8, tracks=3)
+    collection(root / "few", GENRES, artists=4, tracks=2)
     return root
 
 
@@ -112,7 +113,7 @@ def test_a_stopped_run_stores_nothing(root, monkeypatch):
 def test_train_genre_registers_a_candidate_that_can_be_compared_again(root, tmp_path):
     call_command(
         "train_genre",
-        data=str(root / "mine"),
+        data=str(root / "few"),
         run=str(tmp_path / "run"),
         out=str(tmp_path / "out"),
         model_version="6.0.0",
