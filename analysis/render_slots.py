@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Self
 
-from django.db import DatabaseError, connection
+from django.db import connection
+
+from sonicsite.locks import alone_with
 
 MOST_AT_ONCE = 4
 """Renders and measurements in one web process."""
@@ -59,18 +61,11 @@ def _site_wide(account: str) -> Iterator[None]:
     session = connection.copy()
     # Whoever drops a download that was never read may be another thread.
     session.inc_thread_sharing()
-    name = f"render {account}"
     try:
-        with session.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
-            if not cursor.fetchone()[0]:
+        with alone_with(f"render {account}", session) as alone:
+            if not alone:
                 raise _own_is_running()
-        try:
             yield
-        finally:
-            # The server notices the end of a connection a moment later; this is at once.
-            with suppress(DatabaseError), session.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
     finally:
         session.close()
 

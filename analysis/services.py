@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+class Request(Protocol):
+    """What queues a stage of revisions."""
+
+    def __call__(self, revision_ids: Iterable[uuid.UUID], *, priority: int) -> object: ...
+
 
 _DATABASE_BACK_WITHIN_S = 90.0
 _STORAGE_WALK_KEY = "analysis.storage_walk"
@@ -233,7 +240,7 @@ HOUSEKEEPING: list[Callable[[], object]] = []
 
 def _listen(job: Job, heart: Heart) -> None:
     revision = job.revision
-    if _asked_anew(job):
+    if asked_anew(job, listen_version(), request_listening):
         return
     if not job.afresh and has_report(job):
         with_database(lambda: _finish_listening(job))
@@ -245,7 +252,7 @@ def _listen(job: Job, heart: Heart) -> None:
         found = listen(
             path, max_duration_s=float(settings.UPLOAD_MAX_SECONDS), progress=heart.progress
         )
-    if _asked_anew(job):  # others were switched on meanwhile
+    if asked_anew(job, listen_version(), request_listening):  # others were switched on meanwhile
         return
     for name, content in found.pictures.items():
         default_storage.save(derived_name(job, name), ContentFile(content))
@@ -258,12 +265,12 @@ def _listen(job: Job, heart: Heart) -> None:
 WORK[Stage.LISTEN] = _listen
 
 
-def _asked_anew(job: Job) -> bool:
-    """Whether a job was for weights that no longer serve: its result would carry a wrong name, so
-    another one takes its place."""
-    if job.model_version == listen_version():
+def asked_anew(job: Job, version: str, request: Request) -> bool:
+    """Whether a job was for weights that no longer serve (``version`` does): its result would carry
+    a wrong name, so another one, by the stage's own ``request``, takes its place."""
+    if job.model_version == version:
         return False
-    request_listening([job.revision_id], priority=job.priority)
+    request([job.revision_id], priority=job.priority)
     job.delete()
     return True
 

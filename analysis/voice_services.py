@@ -92,7 +92,7 @@ def after_stems(revision_ids: list[uuid.UUID]) -> None:
 def analyze_voice(job: Job, heart: Heart) -> None:
     """Do a claimed job: listen to the vocal stem, and store the report with the job's end."""
     revision = job.revision
-    if _asked_anew(job):
+    if services.asked_anew(job, current_version(), request_voice):
         return
     if not job.afresh and has_report(job):
         services.with_database(lambda: jobs.finish(job))
@@ -112,20 +112,12 @@ def analyze_voice(job: Job, heart: Heart) -> None:
         progress=lambda share: heart.progress(0.1 + 0.9 * share, "Listening to the voice"),
     )
     heart.check()
-    if _asked_anew(job):  # another one was switched on meanwhile
+    if services.asked_anew(
+        job, current_version(), request_voice
+    ):  # another one was switched on meanwhile
         return
     document = {**found.to_document(), "stems": _stems_used(stems)}
     services.with_database(lambda: finish_with_report(job, document))
-
-
-def _asked_anew(job: Job) -> bool:
-    """Whether a job was for a model that no longer serves: its result would carry a wrong name, so
-    another one takes its place."""
-    if job.model_version == current_version():
-        return False
-    request_voice([job.revision_id], priority=job.priority)
-    job.delete()
-    return True
 
 
 def voice_and_rest(revision: Revision, stems: Report) -> tuple[Mono, Mono, int]:

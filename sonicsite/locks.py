@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 @contextmanager
-def alone_with(name: str) -> Iterator[bool]:
+def alone_with(name: str, session: BaseDatabaseWrapper | None = None) -> Iterator[bool]:
     """Whether nobody else holds the lock of this name now; if so, it is held until the end.
 
-    The lock is the database's (an advisory lock of this thread's connection): a process that dies
-    does not keep it. Whoever holds it already on the same connection gets it again.
+    The lock is the database's (an advisory lock of ``session``, by default of this thread's
+    connection): a process that dies does not keep it. Whoever holds it already on the same
+    connection gets it again.
     """
-    with connection.cursor() as cursor:
+    session = session or connection
+    with session.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
         alone = bool(cursor.fetchone()[0])
     try:
@@ -23,5 +26,5 @@ def alone_with(name: str) -> Iterator[bool]:
     finally:
         if alone:
             # A connection that has broken meanwhile has lost its locks, and says why elsewhere.
-            with suppress(DatabaseError), connection.cursor() as cursor:
+            with suppress(DatabaseError), session.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])

@@ -12,7 +12,7 @@ from django.db import connection
 from django.urls import reverse
 
 from analysis import background
-from analysis.discovery import query, spaces
+from analysis.discovery import query
 from analysis.discovery.map_models import MapRun
 from analysis.discovery.models import EmbeddingSpace
 from analysis.discovery.request import Asker, BadRequest
@@ -98,16 +98,11 @@ def _points(
 
 def points_in(space: EmbeddingSpace, asker: Asker, box: Box | None) -> Points:
     """The tracks on a part of the map (None: all of it) that the asker may find."""
-    if box is None:
-        rows = _points(space, asker, "true", [], MOST_POINTS + 1)
-    else:
-        rows = _points(
-            space,
-            asker,
-            "place.x BETWEEN %s AND %s AND place.y BETWEEN %s AND %s",
-            [box.left, box.right, box.bottom, box.top],
-            MOST_POINTS + 1,
-        )
+    condition, values = "true", []
+    if box is not None:
+        condition = "place.x BETWEEN %s AND %s AND place.y BETWEEN %s AND %s"
+        values = [box.left, box.right, box.bottom, box.top]
+    rows = _points(space, asker, condition, values, MOST_POINTS + 1)
     return Points(rows[:MOST_POINTS], len(rows) <= MOST_POINTS)
 
 
@@ -157,7 +152,6 @@ def last_map(space: EmbeddingSpace) -> MapRun | None:
     )
 
 
-def map_under_way() -> MapRun | None:
-    """The run that waits or runs."""
-    space = spaces.serving_space()
+def map_under_way(space: EmbeddingSpace) -> MapRun | None:
+    """The run of a space that waits or runs."""
     return MapRun.objects.filter(space=space, state__in=background.UNDER_WAY).first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +28,10 @@ def catalogue_map(request: UserRequest) -> HttpResponse:
     """The page. ``?track=UUID`` begins at a track."""
     space = spaces.serving_space()
     drawn = map_selectors.last_map(space) if space is not None else None
-    context: dict[str, Any] = {
-        "drawn": drawn,
-        "under_way": map_selectors.map_under_way() if drawn is None else None,
-        "least_tracks": map_runs.LEAST_TRACKS,
-    }
-    if space is not None and drawn is not None:
+    context: dict[str, Any] = {"drawn": drawn, "least_tracks": map_runs.LEAST_TRACKS}
+    if space is not None and drawn is None:
+        context["under_way"] = map_selectors.map_under_way(space)
+    elif space is not None and drawn is not None:
         asker = Asker.of_user(request.user)
         if given := request.GET.get("track", ""):
             context["start"] = _point(given, space, asker)
@@ -95,5 +94,5 @@ def _too_often(request: UserRequest) -> JsonResponse | None:
     return JsonResponse(
         {"detail": asked_too_often(wait_s)},
         status=429,
-        headers={"Retry-After": str(int(wait_s) + 1)},
+        headers={"Retry-After": str(math.ceil(wait_s))},
     )

@@ -106,10 +106,23 @@ def add(playlist: Playlist, track_ids: Sequence[UUID]) -> int:
     """Put tracks at the end that the artist may find; returns how many were not in it yet.
     Raises PlaylistRefused when it would be too long."""
     allowed = findable(playlist.artist, track_ids)
+    return _append(playlist, [pk for pk in track_ids if pk in allowed])
+
+
+def add_all(playlist: Playlist, track_ids: Sequence[UUID]) -> int:
+    """As :func:`add`, but all or nothing. Raises ItemsRefused, PlaylistRefused."""
+    allowed = findable(playlist.artist, track_ids)
+    bad = [_not_there(i) for i, pk in enumerate(track_ids) if pk not in allowed]
+    if bad:
+        raise ItemsRefused(bad)
+    return _append(playlist, track_ids)
+
+
+def _append(playlist: Playlist, track_ids: Sequence[UUID]) -> int:
     with transaction.atomic():
         _lock(playlist)
         held = set(playlist.items.values_list("track_id", flat=True))
-        new = [pk for pk in dict.fromkeys(track_ids) if pk in allowed and pk not in held]
+        new = [pk for pk in dict.fromkeys(track_ids) if pk not in held]
         if len(held) + len(new) > MOST_ITEMS:
             raise _too_long()
         last = playlist.items.aggregate(last=Max("position"))["last"]
@@ -120,15 +133,6 @@ def add(playlist: Playlist, track_ids: Sequence[UUID]) -> int:
         )
         _touch(playlist)
     return len(new)
-
-
-def add_all(playlist: Playlist, track_ids: Sequence[UUID]) -> int:
-    """As :func:`add`, but all or nothing. Raises ItemsRefused, PlaylistRefused."""
-    allowed = findable(playlist.artist, track_ids)
-    bad = [_not_there(i) for i, pk in enumerate(track_ids) if pk not in allowed]
-    if bad:
-        raise ItemsRefused(bad)
-    return add(playlist, track_ids)
 
 
 def replace(playlist: Playlist, wanted: Sequence[int | UUID]) -> None:

@@ -42,21 +42,18 @@ def learn(vectors: Float, start: Double | None = None, *, seed: int = 0) -> Doub
         n_jobs=1,
         random_state=seed,
     )
-    fresh = start is None
-    first = (
-        initialization.pca(vectors, random_state=seed)
-        if start is None
+    method = "bh" if count <= 10_000 else "fft"
+    if start is not None:
         # t-SNE's maps are tens of units wide; from so far apart nothing moves across the map.
-        else np.asarray(start, dtype=np.float64) * 10.0
-    )
-    embedding = TSNEEmbedding(
-        first, affinities, negative_gradient_method="bh" if count <= 10_000 else "fft", n_jobs=1
-    )
-    if fresh:
-        embedding = embedding.optimize(n_iter=250, exaggeration=12.0, momentum=0.5)
-    embedding = embedding.optimize(n_iter=_STEPS if fresh else _STEPS_AGAIN, momentum=0.8)
-    places = np.asarray(embedding, dtype=np.float64)
-    return centred(places) if start is None else turned_onto(places, start)
+        old = np.asarray(start, dtype=np.float64) * 10.0
+        embedding = TSNEEmbedding(old, affinities, negative_gradient_method=method, n_jobs=1)
+        again = embedding.optimize(n_iter=_STEPS_AGAIN, momentum=0.8)
+        return turned_onto(np.asarray(again, dtype=np.float64), start)
+    first = initialization.pca(vectors, random_state=seed)
+    embedding = TSNEEmbedding(first, affinities, negative_gradient_method=method, n_jobs=1)
+    embedding = embedding.optimize(n_iter=250, exaggeration=12.0, momentum=0.5)
+    embedding = embedding.optimize(n_iter=_STEPS, momentum=0.8)
+    return centred(np.asarray(embedding, dtype=np.float64))
 
 
 def centred(places: Double) -> Double:

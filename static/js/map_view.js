@@ -1,6 +1,7 @@
 /** Where things of the map lie on its canvas: moving, going nearer, finding what is next to what. */
 
-const MOST_NEAR = 400;
+// Pixels that one unit of the map takes: at the farthest, at the nearest, and the most to begin with.
+const [FARTHEST, NEAREST, FIRST] = [10, 20_000, 400];
 
 /** The part of the map that a canvas shows: its middle, and how many pixels one unit takes. */
 export class View {
@@ -39,7 +40,7 @@ export class View {
   /** Go nearer by a factor; what lies at these pixels stays there. */
   zoom(factor, x = this.width / 2, y = this.height / 2) {
     const kept = this.toMap(x, y);
-    this.scale = Math.min(20_000, Math.max(MOST_NEAR / 40, this.scale * factor));
+    this.scale = Math.min(NEAREST, Math.max(FARTHEST, this.scale * factor));
     const now = this.toMap(x, y);
     this.x += kept.x - now.x;
     this.y += kept.y - now.y;
@@ -58,7 +59,7 @@ export class View {
     this.scale = Math.min(
       (room * this.width) / Math.max(right - left, 0.1),
       (room * this.height) / Math.max(top - bottom, 0.1),
-      MOST_NEAR,
+      FIRST,
     );
   }
 
