@@ -45,7 +45,9 @@ _LOCK_NUMBER = {
 MAX_LOSSES = 6
 _HANDED_OUT_LOST_AFTER = timedelta(seconds=120)
 HOUSEKEEPING_EVERY_SECONDS = 600
+FORGOTTEN_EVERY_SECONDS = 60
 _HOUSEKEEPING_KEY = "analysis.housekeeping"
+_FORGOTTEN_KEY = "analysis.forgotten"
 
 job_over = Signal()
 """Jobs are done, or failed for good: ``sender=Job, job_ids=list[UUID], state=JobState``. Sent
@@ -296,10 +298,18 @@ def tick() -> Tick:
     """One round of the watchdog: take back what was lost, hand out what waits."""
     requeued = requeue_lost()
     settle_waiting()
-    if cache.add(_HOUSEKEEPING_KEY, True, HOUSEKEEPING_EVERY_SECONDS):
+    if _is_due(_HOUSEKEEPING_KEY, HOUSEKEEPING_EVERY_SECONDS):
         async_task("analysis.tasks.housekeeping", cluster="listen", save=False)
+    # Somebody waits for these, so not only with everything else.
+    if _is_due(_FORGOTTEN_KEY, FORGOTTEN_EVERY_SECONDS):
+        async_task("analysis.tasks.ask_for_forgotten", cluster="listen", save=False)
     dispatched = sum(dispatch(stage) for stage in Stage.values) + background.tick()
     return Tick(requeued=requeued, dispatched=dispatched)
+
+
+def _is_due(key: str, every_s: int) -> bool:
+    # Looked at first: adding what is there makes the database write an error into its log.
+    return cache.get(key) is None and cache.add(key, True, every_s)
 
 
 def stalled(queue: str) -> bool:

@@ -178,6 +178,12 @@ def housekeeping() -> int:
     unowned = Report.objects.filter(~Exists(owners)).values_list("content_sha256", flat=True)
     for content_sha256 in set(unowned[:1_000]):
         remove_derived_if_unowned(content_sha256)
+    return ask_for_forgotten()
+
+
+def ask_for_forgotten() -> int:
+    """Ask for the listening of revisions whose announcement was lost: their process died between
+    the transaction that made them and the one that asks. Returns how many those were."""
     jobs_of_it = Job.objects.filter(revision=OuterRef("pk"), stage=Stage.LISTEN)
     settled = timezone.now() - timedelta(seconds=60)
     forgotten = Revision.objects.filter(~Exists(jobs_of_it), created_at__lt=settled)

@@ -12,6 +12,11 @@ def housekeeping() -> None:
     services.housekeeping()
 
 
+def ask_for_forgotten() -> None:
+    """Ask for what was announced and got lost; harmless at any time."""
+    services.ask_for_forgotten()
+
+
 def run_job(job_id: str, ticket: str) -> None:
     """Do one job, if its ticket is still good."""
     services.run(uuid.UUID(job_id), uuid.UUID(ticket))

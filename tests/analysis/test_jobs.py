@@ -7,15 +7,17 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from analysis import jobs
+from analysis import jobs, tasks
 from analysis.background import WorkState
 from analysis.discovery.models import Snippet
 from analysis.models import Job, JobState, Stage
-from tests.factories import ArtistFactory, JobFactory, TrackFactory
+from catalog.models import Revision
+from tests.factories import ArtistFactory, JobFactory, RevisionFactory, TrackFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -158,6 +160,21 @@ class TestWatchdog:
         assert jobs.stalled("heavy")
         Snippet.objects.filter(pk=snippet.pk).update(state=WorkState.DONE)
         assert jobs.stalled("listen")
+
+    def test_a_file_whose_announcement_was_lost_is_asked_for_within_minutes(self):
+        """Its process died after the file was accepted, and before its job was made."""
+        cache.clear()
+        revision = RevisionFactory()
+        asked = "analysis.tasks.ask_for_forgotten"
+        for _ in range(2):
+            jobs.tick()
+        assert [one.task["func"] for one in OrmQ.objects.all()].count(asked) == 1
+        tasks.ask_for_forgotten()
+        assert not Job.objects.exists(), "it may be on its way"
+        accepted = timezone.now() - timedelta(seconds=61)
+        Revision.objects.filter(pk=revision.pk).update(created_at=accepted)
+        tasks.ask_for_forgotten()
+        assert Job.objects.get().revision == revision
 
 
 class TestFailing:
