@@ -74,8 +74,8 @@ def listen(
     """
     tell = progress or (lambda _fraction, _message: None)
     targets = load_targets()
-    if target_genre is not None and target_genre not in targets.genres:
-        raise ValueError(f"no target for {target_genre!r}; known: {', '.join(targets.genres)}")
+    if target_genre is not None:
+        targets.check(target_genre)
     clock: dict[str, float] = {}
 
     def measuring(fraction: float, message: str) -> None:

@@ -20,6 +20,7 @@ import psycopg
 from sonicsite import embedded_postgres
 from sonicsite.processes import kill_all, running_with_environment, wait_until
 from sonicsite.run import MARK
+from tests import prepared
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 START_SECONDS = 240.0
@@ -35,9 +36,14 @@ def free_port() -> int:
 
 
 class Stack:
-    """``python -m sonicsite.run`` with a data folder and a port of its own."""
+    """``python -m sonicsite.run`` with a data folder and a port of its own.
 
-    def __init__(self, data_dir: Path, **env: str) -> None:
+    Unless ``fresh``, the folder begins as a copy of one in which the database is made already: a
+    first start takes its time, and one test of it is enough.
+    """
+
+    def __init__(self, data_dir: Path, *, fresh: bool = False, **env: str) -> None:
+        self.fresh = fresh
         self.data_dir = data_dir.resolve()
         self.port = free_port()
         self.env = {
@@ -57,6 +63,8 @@ class Stack:
 
     def start(self) -> None:
         """Start it; returns at once."""
+        if not self.fresh and not self.data_dir.exists():
+            prepared.copy_to(self.data_dir)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sonicsite.run", "--stop-with-parent"],
             cwd=BASE_DIR,

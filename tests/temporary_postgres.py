@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from sonicsite import embedded_postgres
+from tests import prepared
 
 PREFIX = "svp-test-"
 _directory: Path | None = None
@@ -59,6 +60,7 @@ def start() -> None:
     os.environ["EMBEDDED_DATABASE_URL"] = url
     os.environ["DATA_DIR"] = str(directory / "data")
     (directory / "data" / "static").mkdir(parents=True)
+    os.environ.setdefault(prepared.FOLDER, str(directory / "prepared"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.signal
 
 from analysis.sound.equaliser import Move, response_db
 from analysis.sound.k_weighting import k_weighting_sos
@@ -32,10 +31,10 @@ def loudness_match_db(
     """
     if not moves:
         return 0.0
+    from scipy.signal import sosfreqz  # takes a second to load
+
     frequencies = np.asarray(spectrum["frequencies_hz"], dtype=np.float64)
-    _, weighting = scipy.signal.sosfreqz(
-        k_weighting_sos(sample_rate), worN=frequencies, fs=sample_rate
-    )
+    _, weighting = sosfreqz(k_weighting_sos(sample_rate), worN=frequencies, fs=sample_rate)
     heard = 10.0 ** (np.asarray(spectrum["levels_db"]) / 10.0) * np.abs(weighting) ** 2
     changed = heard * 10.0 ** (response_db(moves, frequencies, sample_rate) / 10.0)
     if not heard.sum() > 0.0:

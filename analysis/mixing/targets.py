@@ -116,6 +116,11 @@ class Targets:
         wanted = genre.casefold()
         return next((t for name, t in self.genres.items() if name.casefold() == wanted), None)
 
+    def check(self, genre: str) -> None:
+        """Raise ValueError, naming the known ones, if no target of that very name was measured."""
+        if genre not in self.genres:
+            raise ValueError(f"no target for {genre!r}; known: {', '.join(self.genres)}")
+
     def of(self, genre: str) -> GenreTarget:
         """The genre's target, or that of all tracks together for an unknown genre."""
         return self.find(genre) or self.genres[ANY_GENRE]

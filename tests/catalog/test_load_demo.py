@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
@@ -19,13 +17,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def demo(settings, capsys):
     settings.DEMO = True
-    started = time.perf_counter()
     call_command("load_demo")
-    return time.perf_counter() - started, capsys.readouterr().out
+    return capsys.readouterr().out
 
 
 def test_the_whole_discography_is_there(demo):
-    _, out = demo
+    out = demo
     assert Track.objects.count() == Revision.objects.count() == 28
     assert Track.objects.filter(discoverable=True).count() == 28
     names = {
@@ -66,11 +63,6 @@ def test_a_second_run_changes_nothing(demo, capsys):
     assert Track.objects.count() == 27
     assert User.objects.count() == 5
     assert "already" in capsys.readouterr().out
-
-
-def test_it_is_quick(demo):
-    seconds, _ = demo
-    assert seconds < 10  # about 2 s on an idle machine of two cores
 
 
 def test_it_refuses_where_the_demo_is_off(settings):

@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandParser
 
 from analysis import pictures
+from analysis.mixing.targets import ANY_GENRE, load_targets
 from analysis.neural.explain import clock
 from analysis.neural.weights import WeightsUnavailable
-from analysis.sound.decode import UndecodableAudio
+from analysis.sound.decode import UndecodableAudio, probe
 
 
 class Command(BaseCommand):
@@ -40,10 +41,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from analysis.listening import listen
-
         path = Path(options["file"])
         try:
+            load_targets().check(options["genre"] or ANY_GENRE)
+            probe(path)  # what cannot be used is told before the network is loaded
+            from analysis.listening import listen
+
             found = listen(path, target_genre=options["genre"], stems=options["stems"])
         except UndecodableAudio as error:
             self._refuse(error.message)

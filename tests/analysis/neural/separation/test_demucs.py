@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -108,14 +106,13 @@ def test_a_tampered_model_is_refused(folder):
         engines.load("htdemucs", device="cpu")
 
 
+@pytest.mark.timeout(60)  # the hub would be asked again and again
 def test_without_files_and_network_it_says_so_soon(monkeypatch):
     monkeypatch.delenv("DEMUCS_DIR", raising=False)
     monkeypatch.setattr(demucs_files, "in_hub_cache", lambda name: False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    started = time.monotonic()
     with pytest.raises(EngineUnavailable, match="DEMUCS_DIR"):
         engines.load("htdemucs", device="cpu")
-    assert time.monotonic() - started < 10
 
 
 def test_an_unknown_engine_is_named():
