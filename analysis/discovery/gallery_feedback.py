@@ -8,7 +8,7 @@ from typing import IO
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 
 from analysis.discovery.gallery_models import PairFeedback, Verdict
 from analysis.discovery.request import Asker
@@ -77,20 +77,26 @@ def _heard_revision(user: User, track_id: UUID) -> Revision:
     return revision
 
 
+def for_training() -> QuerySet[PairFeedback]:
+    """Verdicts on pairs of which both artists allow training with both tracks."""
+    return PairFeedback.objects.filter(
+        track_a__artist__may_train=True,
+        track_a__may_train=True,
+        track_a__is_reference=False,
+        track_b__artist__may_train=True,
+        track_b__may_train=True,
+        track_b__is_reference=False,
+    )
+
+
 def export(out: IO[str]) -> Exported:
     """Write verdicts as CSV with :data:`COLUMNS`, for training: only pairs of which both artists
     allow training with both tracks. Raters are numbered, not named."""
-    allowed = Q(
-        track_a__artist__may_train=True,
-        track_a__may_train=True,
-        track_b__artist__may_train=True,
-        track_b__may_train=True,
-    ) & Q(track_a__is_reference=False, track_b__is_reference=False)
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     numbers: dict[int, int] = {}
     written = 0
-    for row in PairFeedback.objects.filter(allowed).order_by("created_at", "pk").iterator():
+    for row in for_training().order_by("created_at", "pk").iterator():
         writer.writerow(
             (
                 row.content_a_sha256,

@@ -18,10 +18,10 @@ from analysis.training import held_out
 from analysis.training.corpora import Collection, open_collection
 from analysis.training.datasets import MelCorpus
 from analysis.training.distributed import ALONE, Processes
-from analysis.training.feature_shipping import with_features
 from analysis.training.features import FeatureData, fit_features
 from analysis.training.genre import train_trunk
 from analysis.training.genre_head import KEPT_TRUNK, HeadRecipe, examples_of, fit_genre_head
+from analysis.training.head_shipping import with_features
 from analysis.training.heads import EmbeddingRecipe
 from analysis.training.recipe import FINE_TUNING, Recipe
 from analysis.training.shipping import Evaluated, Provenance, fit_and_measure, refit_on_all, ship

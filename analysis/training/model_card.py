@@ -25,6 +25,7 @@ def render(manifest: Manifest) -> str:
         *evaluated(figures.get("evaluations", {})),
         *_first_figures(figures),
         *sections.features(figures.get("features")),
+        *sections.verdicts(figures.get("verdicts")),
         *sections.ladder(figures.get("ladder")),
         _limits(manifest),
     ]

@@ -35,8 +35,8 @@ class Command(BaseCommand):
         from analysis.neural.weights import WeightsUnavailable, find, read_from
         from analysis.training.datasets import load_gtzan
         from analysis.training.excerpts import collect
-        from analysis.training.feature_shipping import load_network, with_features
         from analysis.training.features import FeatureData, fit_features
+        from analysis.training.head_shipping import load_network, with_features
 
         logging.getLogger("analysis").setLevel(logging.INFO)
         if options["threads"]:

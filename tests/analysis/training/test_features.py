@@ -13,7 +13,6 @@ from analysis.neural.ears import Ears, load_ears
 from analysis.neural.listener import FEATURE_NAMES, ListeningNetwork
 from analysis.neural.weights import WeightsUnavailable, find, read_from, write_manifest
 from analysis.training.excerpts import Excerpt
-from analysis.training.feature_shipping import load_network, with_features
 from analysis.training.features import (
     FeatureData,
     FeatureRecipe,
@@ -23,6 +22,7 @@ from analysis.training.features import (
     r_squared,
     ridge,
 )
+from analysis.training.head_shipping import load_network, with_features
 
 
 def pictures(count: int, *, seed: int) -> tuple[list[np.ndarray], np.ndarray]:

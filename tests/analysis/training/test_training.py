@@ -9,9 +9,9 @@ import torch
 from analysis.neural.ears import Ears
 from analysis.neural.weights import find, read_from
 from analysis.training.datasets import check_artists_apart
-from analysis.training.feature_shipping import with_features
 from analysis.training.features import FeatureData, fit_features
 from analysis.training.genre import Recipe, hear_tracks, train_trunk
+from analysis.training.head_shipping import with_features
 from analysis.training.heads import EmbeddingRecipe
 from analysis.training.shipping import Provenance, fit_and_measure, ship
 from tests.analysis.training.corpora import two_genres

@@ -1,17 +1,25 @@
-"""Putting a newly fitted feature head into the files of trained ears."""
+"""Putting a newly fitted head into the files of trained ears."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import Weights, write_manifest
 from analysis.training import model_card
 from analysis.training.features import FeatureFit
+from analysis.training.verdicts import VerdictFigures
+
+Float = npt.NDArray[np.float32]
 
 _HEAD = "features."
 _OF_MANIFEST = ("file", "sha256")
@@ -42,18 +50,43 @@ def with_features(
 
     Everything else is taken over from ``weights`` bit by bit. Returns the manifest.
     """
-    tensors = load_file(weights.path)
-    tensors |= {
-        name: value.half().contiguous()
-        for name, value in network.state_dict().items()
-        if name.startswith(_HEAD)
-    }
+    heads = {name: value for name, value in network.state_dict().items() if name.startswith(_HEAD)}
+    fields = _fields(weights)
+    fields["settings"] |= fit.settings
+    fields.setdefault("figures", {})["features"] = _rounded(fit.figures)
+    return _write(weights, heads, fields, out=out)
+
+
+def with_map(
+    weights: Weights, matrix: Float, figures: VerdictFigures, *, version: str, out: Path
+) -> Path:
+    """Write the same files with the embedding's space mapped by ``matrix`` (128, 128).
+
+    The head is linear, so that its embedding of a window is the old one mapped, of length one.
+    Everything else is taken over bit by bit. Returns the manifest.
+    """
+    old = load_file(weights.path)
+    turn = torch.from_numpy(matrix)
+    heads = {name: turn @ old[name].float() for name in ("project.weight", "project.bias")}
+    fields = _fields(weights)
+    fields["version"] = version
+    fields.setdefault("figures", {})["verdicts"] = _rounded(asdict(figures))
+    return _write(weights, heads, fields, out=out)
+
+
+def _fields(weights: Weights) -> dict[str, Any]:
     fields: dict[str, Any] = json.loads(
         weights.path.with_suffix(".json").read_text(encoding="utf-8")
     )
-    fields = {name: value for name, value in fields.items() if name not in _OF_MANIFEST}
-    fields["settings"] |= fit.settings
-    fields.setdefault("figures", {})["features"] = _rounded(fit.figures)
+    return {name: value for name, value in fields.items() if name not in _OF_MANIFEST}
+
+
+def _write(
+    weights: Weights, heads: dict[str, Tensor], fields: dict[str, Any], *, out: Path
+) -> Path:
+    """All tensors of ``weights`` but these, in half precision; the manifest; the card."""
+    tensors = load_file(weights.path)
+    tensors |= {name: value.half().contiguous() for name, value in heads.items()}
     out.mkdir(parents=True, exist_ok=True)
     file = out / weights.path.name
     unfinished = file.with_suffix(".new")

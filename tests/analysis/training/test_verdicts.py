@@ -1,0 +1,110 @@
+"""What people say of pairs is learned where it says something, and not where it does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from analysis.neural.listener import ListeningNetwork
+from analysis.neural.weights import find, read_from
+from analysis.training.head_shipping import load_network, with_map
+from analysis.training.verdicts import (
+    JudgedPairs,
+    TooFewVerdicts,
+    area_under_roc,
+    cosines,
+    fit,
+    learn,
+)
+
+ARTISTS, TRACKS = 30, 4
+
+
+def judged(n: int, *, by_lot: bool = False, seed: int = 0) -> JudgedPairs:
+    """People who hear only sixteen of the directions in which the tracks differ."""
+    generator = np.random.default_rng(seed)
+    m = ARTISTS * TRACKS
+    turned = np.linalg.qr(generator.standard_normal((128, 128)))[0]
+    own = np.repeat(generator.standard_normal((ARTISTS, 128)), TRACKS, axis=0)
+    spread = np.arange(1, 129) ** -0.5
+    vectors = (generator.standard_normal((m, 128)) + 0.7 * own) * spread @ turned
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pairs = generator.integers(0, m, (2 * n, 2))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]][:n]
+    heard = (vectors @ turned.T)[:, 4:20]
+    heard /= np.linalg.norm(heard, axis=1, keepdims=True)
+    likeness = (heard[pairs[:, 0]] * heard[pairs[:, 1]]).sum(axis=1)
+    likeness += 0.05 * generator.standard_normal(n)
+    similar = likeness > np.median(likeness)
+    if by_lot:
+        similar = generator.permutation(similar)
+    artists = [f"artist {row // TRACKS}" for row in range(m)]
+    return JudgedPairs(vectors.astype(np.float32), artists, pairs, similar)
+
+
+def test_what_people_hear_is_learned_for_artists_not_seen():
+    _, figures = learn(judged(300))
+    assert figures.pairs == 300
+    assert figures.gain == pytest.approx(figures.after - figures.before)
+    assert figures.gain > 0.05
+    assert figures.gain_low > 0.0, figures
+
+
+def test_verdicts_by_lot_are_not_called_a_gain():
+    _, figures = learn(judged(150, by_lot=True))
+    assert figures.gain_low <= 0.0, figures
+    assert abs(figures.after - 0.5) < 0.2
+
+
+def test_too_few_are_refused():
+    few = judged(300).only(np.arange(300) < 15)
+    with pytest.raises(TooFewVerdicts, match="10 pairs called similar"):
+        learn(few)
+    few_artists = judged(300)
+    same = JudgedPairs(few_artists.vectors, ["one"] * 120, few_artists.pairs, few_artists.similar)
+    with pytest.raises(TooFewVerdicts, match="10 artists"):
+        learn(same)
+
+
+def test_a_harder_pull_changes_less():
+    data = judged(150)
+    changes = [np.abs(fit(data, pull=pull) - np.eye(128)).max() for pull in (0.01, 1.0, 1e4)]
+    assert changes[0] > changes[1] > changes[2]
+    assert changes[2] < 1e-3
+
+
+def test_area_under_the_curve():
+    scores = np.array([3.0, 1.0, 2.0, 1.0], np.float32)
+    assert area_under_roc(scores, np.array([True, True, False, False])) == pytest.approx(2.5 / 4)
+    assert np.isnan(area_under_roc(scores, np.array([True] * 4)))
+
+
+def test_the_new_ears_hear_in_the_mapped_space_and_else_as_before(tmp_path):
+    weights = find("ears")
+    data = judged(150)
+    matrix = fit(data, pull=0.01)
+    assert not np.allclose(cosines(data, matrix), cosines(data, None), atol=0.05)
+    _, figures = learn(judged(60))
+    manifest = with_map(weights, matrix, figures, version="9.9.9-pairs60", out=tmp_path)
+    new = read_from(tmp_path, "ears")
+    assert (new.version, new.settings) == ("9.9.9-pairs60", weights.settings)
+    assert new.figures["verdicts"]["pairs"] == 60
+    card = manifest.with_suffix(".md").read_text()
+    assert "## Learned from verdicts on pairs" in card
+    assert "60 pairs" in card
+
+    before, after = load_file(weights.path), load_file(new.path)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"project.weight", "project.bias"}
+    pooled = torch.randn(20, 512, generator=torch.Generator().manual_seed(1)).abs()
+    old, mapped = (_embedding(load_network(found), pooled) for found in (weights, new))
+    expected = old @ matrix.T
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(mapped, expected, atol=5e-3)
+
+
+@torch.no_grad()
+def _embedding(network: ListeningNetwork, pooled: torch.Tensor) -> np.ndarray:
+    return network.embed(pooled).numpy()
