@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -50,6 +51,9 @@ class ArtistsView(Listing):
 
     def rows(self) -> QuerySet[Artist]:
         return Artist.objects.all()
+
+    def attach(self, rows: Sequence[Artist]) -> None:
+        self.caller.look_up(artist.pk for artist in rows)
 
 
 class ArtistView(Reading):

@@ -7,17 +7,17 @@ live grant), within the scopes of that grant. A token's own scopes narrow all of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from analysis.api.problems import Problem
 from catalog.models import Artist, Role, User
-from catalog.partner_models import PartnerToken, Scope
+from catalog.partner_models import PartnerGrant, PartnerToken, Scope
 from catalog.partner_selectors import grants_in_force
 from catalog.selectors import artist_of
 
@@ -65,32 +65,63 @@ class Principal:
         return artist_of(self.user)
 
     @cached_property
-    def grants(self) -> Mapping[int, frozenset[str]]:
-        """Live grants: artist id -> scopes. An app acts for one artist and has none, nor has an
-        account that is no longer a partner's."""
+    def _known(self) -> dict[int, frozenset[str]]:
+        """Scopes of the live grants that were looked up: artist id -> scopes, empty for none."""
+        return {}
+
+    def _grants(self) -> QuerySet[PartnerGrant] | None:
+        """Live grants. An app acts for one artist and has none, nor has an account that is no
+        longer a partner's. A partner may have thousands: they are never all fetched."""
         if self.application or self.user.role != Role.PARTNER:  # which needs no query
-            return {}
-        found = grants_in_force().filter(partner=self.user)
-        return {grant.artist_id: frozenset(grant.scopes) for grant in found}
+            return None
+        return grants_in_force().filter(partner=self.user)
+
+    def look_up(self, artist_ids: Iterable[int]) -> None:
+        """Fetch the grants of several artists at once, before :meth:`scopes_on` asks for each."""
+        missing = [pk for pk in artist_ids if pk not in self._known]
+        grants = self._grants()
+        self._known.update(dict.fromkeys(missing, frozenset()))
+        if grants is not None and missing:
+            found = grants.filter(artist__in=missing).values_list("artist", "scopes")
+            self._known.update({artist: frozenset(scopes) for artist, scopes in found})
 
     def scopes_on(self, artist_id: int) -> frozenset[str]:
         """What may be done with an artist's music; empty for strangers."""
-        if self.sees_everything or (
-            self.own_artist is not None and self.own_artist.pk == artist_id
-        ):
+        if self.sees_everything or self._is_own(artist_id):
             return self.scopes & OWN_SCOPES
-        return self.scopes & self.grants.get(artist_id, frozenset())
+        self.look_up([artist_id])
+        return self.scopes & self._known[artist_id]
 
-    def artist_ids(self, scope: str = Scope.READ) -> list[int]:
-        """Artists on whose music ``scope`` is allowed (superusers: not all, only the related)."""
-        related = {*self.grants} | ({self.own_artist.pk} if self.own_artist else set())
-        return sorted(pk for pk in related if scope in self.scopes_on(pk))
+    def _is_own(self, artist_id: int) -> bool:
+        return self.own_artist is not None and self.own_artist.pk == artist_id
+
+    def artist_ids(self) -> list[int]:
+        """Artists whose music may be read (superusers: not all, only the related)."""
+        if Scope.READ not in self.scopes:
+            return []
+        own = {self.own_artist.pk} if self.own_artist is not None else set()
+        return sorted(own | set(self._read_by_grant() or ()))
+
+    def _read_by_grant(self) -> QuerySet[PartnerGrant, int] | None:
+        """Ids of the artists who let their music be read."""
+        grants = self._grants()
+        if grants is None:
+            return None
+        return grants.filter(scopes__contains=[Scope.READ]).values_list("artist", flat=True)
 
     def visible(self, rows: QuerySet[M], *, owner: str = "artist") -> QuerySet[M]:
         """The rows that may be seen; ``owner`` is the way from a row to its artist."""
         if self.sees_everything:
             return rows
-        return rows.filter(**{f"{owner}__in": self.artist_ids()})
+        if Scope.READ not in self.scopes:
+            return rows.none()
+        own = self.own_artist
+        granted = self._read_by_grant()
+        if granted is None:
+            return rows.none() if own is None else rows.filter(**{owner: own.pk})
+        if own is None:
+            return rows.filter(**{f"{owner}__in": granted})
+        return rows.filter(Q(**{owner: own.pk}) | Q(**{f"{owner}__in": granted}))
 
     def get(
         self, rows: QuerySet[M], pk: UUID | int, *, scope: str = Scope.READ, owner: str = "artist"

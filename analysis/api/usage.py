@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from django.db import connection, transaction
+from django.db import connection
 
 from analysis.api.principals import Principal
 from catalog.partner_models import UsageDay
 
 _RECORD = f"""
+WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO {UsageDay._meta.db_table} AS seen
     (user_id, token_id, application, day, calls, errors, bytes_out)
-VALUES (%s, %s, %s, %s, 1, %s, %s)
+SELECT %s, %s::uuid, %s, %s, 1, %s, %s FROM quick
 ON CONFLICT (user_id, token_id, application, day) DO UPDATE SET
     calls = seen.calls + 1,
     errors = seen.errors + excluded.errors,
@@ -25,8 +26,7 @@ def record(principal: Principal, *, status: int, bytes_out: int) -> None:
     if principal.kind == "session":
         return
     token_id = principal.token.pk if principal.token is not None else None
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit TO off")
+    with connection.cursor() as cursor:
         cursor.execute(
             _RECORD,
             [
