@@ -85,6 +85,7 @@ class Job(models.Model):
         indexes = (
             models.Index(fields=["state", "stage", "queued_at"]),
             models.Index(fields=["artist", "state"]),
+            models.Index(fields=["-queued_at", "-id"], name="job_newest"),
         )
 
     def __str__(self) -> str:

@@ -96,6 +96,9 @@ class Artist(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        indexes = (models.Index(fields=["-created_at", "-id"], name="artist_newest"),)
+
     def __str__(self) -> str:
         return self.name
 
@@ -117,6 +120,7 @@ class Album(models.Model):
 
     class Meta:
         ordering = ("position", "created_at")
+        indexes = (models.Index(fields=["-created_at", "-id"], name="album_newest"),)
 
     def __str__(self) -> str:
         return self.title
@@ -162,7 +166,10 @@ class Track(models.Model):
 
     class Meta:
         ordering = ("position", "created_at")
-        indexes = (models.Index(fields=["artist", "-created_at"]),)
+        indexes = (
+            models.Index(fields=["artist", "-created_at"]),
+            models.Index(fields=["-created_at", "-id"], name="track_newest"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(is_reference=False)
@@ -213,6 +220,7 @@ class Revision(models.Model):
 
     class Meta:
         ordering = ("-number",)
+        indexes = (models.Index(fields=["-created_at", "-id"], name="revision_newest"),)
         constraints = (
             models.UniqueConstraint(fields=["track", "number"], name="revision_number_unique"),
             models.UniqueConstraint(

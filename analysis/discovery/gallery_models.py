@@ -56,6 +56,7 @@ class Playlist(models.Model):
 
     class Meta:
         ordering = ("-changed_at",)
+        indexes = (models.Index(fields=["-created_at", "-id"], name="playlist_newest"),)
 
     def __str__(self) -> str:
         return self.name

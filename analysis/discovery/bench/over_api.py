@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import threading
 import time
 from typing import Any
@@ -22,9 +23,12 @@ _PARTNER = "partner@bench.local"
 _LISTS = ("artists/", "albums/", "tracks/", "revisions/", "jobs/", "playlists/")
 
 
-def measure(seconds: float) -> dict[str, Any]:
-    """Times in ms by kind of address, over all clients; each client asks for one address after the
-    other, and lists are gone through by their cursors."""
+def measure(seconds: float, *, every_s: float = 0.0) -> dict[str, Any]:
+    """Times in ms by kind of address, over all clients. Lists are gone through by their cursors.
+
+    Each client asks for one address after the other: at once when it has the answer, so that the
+    machine is never idle, or every ``every_s`` seconds.
+    """
     tokens = _tokens()
     connection.close()
     times: dict[str, list[float]] = {}
@@ -32,11 +36,12 @@ def measure(seconds: float) -> dict[str, Any]:
     guard = threading.Lock()
     with running() as port:
         for token in tokens[:: CLIENTS // 2]:  # The first calls of a process load its code.
-            _Client(port, token, {}, guard).round()
-        end = time.monotonic() + seconds
+            _Client(port, token, {}, guard, every_s=0.0).round()
+        began = time.monotonic()
+        end = began + seconds
 
         def ask(token: str) -> None:
-            client = _Client(port, token, times, guard)
+            client = _Client(port, token, times, guard, every_s=every_s)
             try:
                 while time.monotonic() < end:
                     client.round()
@@ -48,13 +53,14 @@ def measure(seconds: float) -> dict[str, Any]:
             thread.start()
         for thread in threads:
             thread.join()
+        took_s = time.monotonic() - began
     if failed:
         raise RuntimeError(failed[0])
     every = [one for some in times.values() for one in some]
     found: dict[str, Any] = {
         name: {"calls": len(some), **summary_of(some)} for name, some in sorted(times.items())
     }
-    found["all"] = {"calls_per_s": round(len(every) / seconds, 1), **summary_of(every)}
+    found["all"] = {"calls_per_s": round(len(every) / took_s, 1), **summary_of(every)}
     return found
 
 
@@ -62,11 +68,19 @@ class _Client:
     """One connection that is kept, as a partner's script keeps it."""
 
     def __init__(
-        self, port: int, token: str, times: dict[str, list[float]], guard: threading.Lock
+        self,
+        port: int,
+        token: str,
+        times: dict[str, list[float]],
+        guard: threading.Lock,
+        *,
+        every_s: float,
     ) -> None:
         self._link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._token, self._times, self._guard = token, times, guard
         self._next: dict[str, str] = {}
+        # Clients that keep a pace do not all ask in the same moment.
+        self._every_s, self._due = every_s, time.monotonic() + every_s * random.random()
 
     def round(self) -> None:
         """Each list's next page, and details of a track that it named."""
@@ -86,6 +100,9 @@ class _Client:
 
     def _ask(self, name: str, address: str) -> Any:
         path = address if address.startswith("/") else "/" + address.split("/", 3)[3]
+        if self._every_s:
+            time.sleep(max(0.0, self._due - time.monotonic()))
+            self._due = max(self._due + self._every_s, time.monotonic())
         started = time.perf_counter()
         self._link.request("GET", path, headers={"Authorization": f"Bearer {self._token}"})
         response = self._link.getresponse()
