@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 _WIDTH, _HEIGHT = 720, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 40, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 60, 48
+_LINE = 13.0
 _SERIES = (
     ("no filter", "#2563eb"),
     ("filter 50%", "#0d9488"),
@@ -60,6 +61,7 @@ def growth_svg(results: Sequence[dict[str, Any]]) -> str:
             f'<text x="{x_of(count):.1f}" y="{_HEIGHT - 20}" text-anchor="middle" fill="#374151">'
             f"{count:,} tracks</text>"
         )
+    labels: dict[int, list[tuple[float, str, str]]] = {}
     for place, (name, colour) in enumerate(_SERIES):
         figures = [
             next(figure for figure in result["search"] if figure["name"] == name)
@@ -72,13 +74,17 @@ def growth_svg(results: Sequence[dict[str, Any]]) -> str:
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for count, figure in zip(rows, figures, strict=True):
             x, y = x_of(count), y_of(figure["query_p95_ms"])
-            parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
-                f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" fill="{colour}">'
-                f"{figure['recall_at_10']:.3f}</text>"
-            )
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
+            labels.setdefault(count, []).append((y, colour, f"{figure['recall_at_10']:.3f}"))
         parts.append(
-            f'<text x="{_WIDTH - _RIGHT - 96}" y="{_TOP + 18 + 18 * place}" fill="{colour}">'
+            f'<text x="{_LEFT + 96 * place}" y="{_TOP - 18}" fill="{colour}">'
             f"{name.replace('%', ' %')}</text>"
         )
+    for count, beside in labels.items():
+        lowest = 0.0
+        for y, colour, text in sorted(beside):
+            lowest = max(lowest + _LINE, y + 4)  # none on top of another
+            parts.append(
+                f'<text x="{x_of(count) + 8:.1f}" y="{lowest:.1f}" fill="{colour}">{text}</text>'
+            )
     return "\n".join([*parts, "</svg>\n"])
