@@ -112,9 +112,8 @@ def analyze_voice(job: Job, heart: Heart) -> None:
         progress=lambda share: heart.progress(0.1 + 0.9 * share, "Listening to the voice"),
     )
     heart.check()
-    if services.asked_anew(
-        job, current_version(), request_voice
-    ):  # another one was switched on meanwhile
+    # Another one may have been switched on meanwhile.
+    if services.asked_anew(job, current_version(), request_voice):
         return
     document = {**found.to_document(), "stems": _stems_used(stems)}
     services.with_database(lambda: finish_with_report(job, document))

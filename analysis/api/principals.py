@@ -69,21 +69,19 @@ class Principal:
         """Scopes of the live grants that were looked up: artist id -> scopes, empty for none."""
         return {}
 
-    def _grants(self) -> QuerySet[PartnerGrant] | None:
+    def _grants(self) -> QuerySet[PartnerGrant]:
         """Live grants. An app acts for one artist and has none, nor has an account that is no
         longer a partner's. A partner may have thousands: they are never all fetched."""
-        if self.application or self.user.role != Role.PARTNER:  # which needs no query
-            return None
+        if self.application or self.user.role != Role.PARTNER:
+            return PartnerGrant.objects.none()  # which needs no query
         return grants_in_force().filter(partner=self.user)
 
     def look_up(self, artist_ids: Iterable[int]) -> None:
         """Fetch the grants of several artists at once, before :meth:`scopes_on` asks for each."""
         missing = [pk for pk in artist_ids if pk not in self._known]
-        grants = self._grants()
+        found = self._grants().filter(artist__in=missing).values_list("artist", "scopes")
         self._known.update(dict.fromkeys(missing, frozenset()))
-        if grants is not None and missing:
-            found = grants.filter(artist__in=missing).values_list("artist", "scopes")
-            self._known.update({artist: frozenset(scopes) for artist, scopes in found})
+        self._known.update({artist: frozenset(scopes) for artist, scopes in found})
 
     def scopes_on(self, artist_id: int) -> frozenset[str]:
         """What may be done with an artist's music; empty for strangers."""
@@ -100,14 +98,11 @@ class Principal:
         if Scope.READ not in self.scopes:
             return []
         own = {self.own_artist.pk} if self.own_artist is not None else set()
-        return sorted(own | set(self._read_by_grant() or ()))
+        return sorted(own | set(self._read_by_grant()))
 
-    def _read_by_grant(self) -> QuerySet[PartnerGrant, int] | None:
+    def _read_by_grant(self) -> QuerySet[PartnerGrant, int]:
         """Ids of the artists who let their music be read."""
-        grants = self._grants()
-        if grants is None:
-            return None
-        return grants.filter(scopes__contains=[Scope.READ]).values_list("artist", flat=True)
+        return self._grants().filter(scopes__contains=[Scope.READ]).values_list("artist", flat=True)
 
     def visible(self, rows: QuerySet[M], *, owner: str = "artist") -> QuerySet[M]:
         """The rows that may be seen; ``owner`` is the way from a row to its artist."""
@@ -115,13 +110,10 @@ class Principal:
             return rows
         if Scope.READ not in self.scopes:
             return rows.none()
-        own = self.own_artist
-        granted = self._read_by_grant()
-        if granted is None:
-            return rows.none() if own is None else rows.filter(**{owner: own.pk})
-        if own is None:
-            return rows.filter(**{f"{owner}__in": granted})
-        return rows.filter(Q(**{owner: own.pk}) | Q(**{f"{owner}__in": granted}))
+        seen = Q(**{f"{owner}__in": self._read_by_grant()})
+        if self.own_artist is not None:
+            seen |= Q(**{owner: self.own_artist.pk})
+        return rows.filter(seen)
 
     def get(
         self, rows: QuerySet[M], pk: UUID | int, *, scope: str = Scope.READ, owner: str = "artist"

@@ -51,10 +51,11 @@ class Count:
         return self.calls > self.policy.calls
 
 
-# Losing a count to a power cut is no loss; waiting for the disk at every call is. One statement is
-# one trip to the database.
+# Begins a statement that counts, and takes its values FROM quick. Losing a count to a power cut is
+# no loss; waiting for the disk at every call is. One statement is one trip to the database.
+WITHOUT_WAITING = "WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))"
 _COUNT = f"""
-WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+{WITHOUT_WAITING}
 INSERT INTO {RateWindow._meta.db_table} AS seen (key, "window", calls)
 SELECT %s, %s, 1 FROM quick
 ON CONFLICT (key) DO UPDATE SET

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from analysis.api.principals import Principal
+from analysis.api.rates import WITHOUT_WAITING
 from catalog.partner_models import UsageDay
 
 _RECORD = f"""
-WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+{WITHOUT_WAITING}
 INSERT INTO {UsageDay._meta.db_table} AS seen
     (user_id, token_id, application, day, calls, errors, bytes_out)
 SELECT %s, %s::uuid, %s, %s, 1, %s, %s FROM quick

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,15 @@ from analysis import background
 from analysis.background import Lost, Refused, WorkState
 from analysis.heart import Heart
 from analysis.registry import comparing, selectors, snapshots, storing
-from analysis.registry.models import ModelComparison, ModelName, ModelVersion, TrainingRun, Trigger
+from analysis.registry.candidate_files import VersionRefused
+from analysis.registry.models import (
+    ModelComparison,
+    ModelName,
+    ModelVersion,
+    Origin,
+    TrainingRun,
+    Trigger,
+)
 from analysis.registry.serving import serving_version
 from analysis.registry.training_runs import CannotTrain, do_training, start_training
 
@@ -35,6 +44,19 @@ class _Telling(Heart):
         if words != self.said:
             self.said = words
             self.say(f"{100 * fraction:3.0f} % {message}")
+
+
+def take_in(model: str, folder: Path) -> ModelVersion:
+    """Freshly trained files as a candidate; the version that has the very same weights, if any.
+
+    Raises TrainingFailed with the reason for which they are refused.
+    """
+    try:
+        return storing.add_version(model, folder, origin=Origin.TRAINED)
+    except storing.AlreadyThere as same:
+        return same.version
+    except VersionRefused as error:
+        raise TrainingFailed(error.message) from error
 
 
 def train_now(recipe: Mapping[str, Any], *, say: Callable[[str], object]) -> ModelComparison:

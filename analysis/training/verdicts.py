@@ -8,7 +8,7 @@ as it is, and how hard is chosen on verdicts on artists that the fit has not see
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from analysis.training.similarity import unit
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]
@@ -55,6 +57,15 @@ class JudgedPairs:
         """The verdicts in ``rows`` (n,), of the same tracks."""
         return JudgedPairs(self.vectors, self.artists, self.pairs[rows], self.similar[rows])
 
+    def judged_artists(self) -> list[str]:
+        """Artists of whom a track was judged."""
+        return sorted({self.artists[row] for row in self.pairs.ravel().tolist()})
+
+    def of_artists(self, numbers: Mapping[str, int]) -> Int:
+        """The number (n, 2) of each pair's two artists."""
+        by_row = np.array([numbers.get(name, -1) for name in self.artists])
+        return by_row[self.pairs]
+
     def has_both(self) -> bool:
         """Whether there is a similar pair and one that is not."""
         return bool(self.similar.any() and not self.similar.all())
@@ -86,7 +97,7 @@ def learn(judged: JudgedPairs, *, seed: int = 0) -> tuple[Float, VerdictFigures]
     The strength of the pull is chosen within each training part, so that the figures come from
     verdicts that decided nothing. Raises TooFewVerdicts.
     """
-    names = sorted({judged.artists[row] for row in judged.pairs.ravel().tolist()})
+    names = judged.judged_artists()
     least = min(judged.similar.sum(), (~judged.similar).sum())
     if least < 2 * FOLDS or len(names) < 2 * FOLDS:
         raise TooFewVerdicts(
@@ -98,13 +109,14 @@ def learn(judged: JudgedPairs, *, seed: int = 0) -> tuple[Float, VerdictFigures]
     for train, test in _folds(judged, seed=seed):
         matrix = fit(train, pull=_best_pull(train, seed=seed + 1))
         tests.append(test)
-        before.append(_Ranking.of(cosines(test, None), test.similar))
-        after.append(_Ranking.of(cosines(test, matrix), test.similar))
+        before.append(Ranking.of(cosines(test, None), test.similar))
+        after.append(Ranking.of(cosines(test, matrix), test.similar))
     if not tests:
         raise TooFewVerdicts(
             "The verdicts hang together too closely to hold artists out: more pairs of more artists"
             " are needed."
         )
+    was, became = _mean_area(before), _mean_area(after)
     low, high = _gain_interval(tests, before, after, seed=seed)
     pull = _best_pull(judged, seed=seed)
     figures = VerdictFigures(
@@ -112,9 +124,9 @@ def learn(judged: JudgedPairs, *, seed: int = 0) -> tuple[Float, VerdictFigures]
         similar=int(judged.similar.sum()),
         tracks=len(np.unique(judged.pairs)),
         artists=len(names),
-        before=_mean_area(before),
-        after=_mean_area(after),
-        gain=_mean_area(after) - _mean_area(before),
+        before=was,
+        after=became,
+        gain=became - was,
         gain_low=low,
         gain_high=high,
         pull=pull,
@@ -164,24 +176,19 @@ def fit(judged: JudgedPairs, *, pull: float) -> Float:
 def cosines(judged: JudgedPairs, matrix: Float | None) -> Float:
     """Cosine (n,) of the two tracks of each pair, mapped by ``matrix`` (None: as they are)."""
     vectors = judged.vectors if matrix is None else judged.vectors @ matrix.T
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.einsum("nd,nd->n", unit[judged.pairs[:, 0]], unit[judged.pairs[:, 1]])
-
-
-def area_under_roc(scores: Float, positive: npt.NDArray[np.bool_]) -> float:
-    """Probability that a positive scores above a negative, ties half; NaN without one of them."""
-    return _Ranking.of(scores, positive).area(np.ones(len(scores)))
+    places = unit(vectors)
+    return np.einsum("nd,nd->n", places[judged.pairs[:, 0]], places[judged.pairs[:, 1]])
 
 
 @dataclass(frozen=True)
-class _Ranking:
+class Ranking:
     """Which positives score above which negatives, to be weighed anew again and again."""
 
     positive: npt.NDArray[np.bool_]
     above: npt.NDArray[np.float64]  # (positives, negatives): 1, 0.5 or 0
 
     @classmethod
-    def of(cls, scores: Float, positive: npt.NDArray[np.bool_]) -> _Ranking:
+    def of(cls, scores: Float, positive: npt.NDArray[np.bool_]) -> Ranking:
         apart = scores[positive][:, None] - scores[~positive][None]
         return cls(positive, (np.sign(apart) + 1.0) / 2.0)
 
@@ -189,7 +196,8 @@ class _Ranking:
         return float(weights[self.positive].sum() * weights[~self.positive].sum())
 
     def area(self, weights: npt.NDArray[np.float64]) -> float:
-        """The area where a comparison weighs the product of both ``weights`` (n,)."""
+        """Probability that a positive scores above a negative, ties half, where a comparison weighs
+        the product of both ``weights`` (n,); NaN without one of them."""
         size = self.size(weights)
         if size <= 0.0:
             return float("nan")
@@ -199,12 +207,10 @@ class _Ranking:
 def _folds(judged: JudgedPairs, *, seed: int) -> list[tuple[JudgedPairs, JudgedPairs]]:
     """Parts to learn from and to check with: no artist of a fold is among those learned from, and
     each pair checked has one at least. Parts that lack a kind of verdict are left out."""
-    names = sorted({judged.artists[row] for row in judged.pairs.ravel().tolist()})
+    names = judged.judged_artists()
     order = np.random.default_rng(seed).permutation(len(names))
     fold_of = {names[place]: number % FOLDS for number, place in enumerate(order)}
-    folds = np.array(
-        [[fold_of[judged.artists[row]] for row in pair] for pair in judged.pairs.tolist()]
-    )
+    folds = judged.of_artists(fold_of)
     parts = []
     for fold in range(FOLDS):
         inside = (folds == fold).any(axis=1)
@@ -221,14 +227,14 @@ def _best_pull(judged: JudgedPairs, *, seed: int) -> float:
 
     def worth(pull: float) -> float:
         maps = [(test, cosines(test, fit(train, pull=pull))) for train, test in parts]
-        return _mean_area([_Ranking.of(scores, test.similar) for test, scores in maps])
+        return _mean_area([Ranking.of(scores, test.similar) for test, scores in maps])
 
     # Of equals the one that changes less.
     return max(reversed(PULLS), key=worth)
 
 
 def _mean_area(
-    rankings: Sequence[_Ranking], weights: Sequence[npt.NDArray[np.float64]] | None = None
+    rankings: Sequence[Ranking], weights: Sequence[npt.NDArray[np.float64]] | None = None
 ) -> float:
     """The area within each part, parts weighed by their comparisons: maps of different fits have no
     common scale."""
@@ -245,19 +251,16 @@ def _mean_area(
 
 def _gain_interval(
     tests: Sequence[JudgedPairs],
-    before: Sequence[_Ranking],
-    after: Sequence[_Ranking],
+    before: Sequence[Ranking],
+    after: Sequence[Ranking],
     *,
     seed: int,
 ) -> tuple[float, float]:
     """95 % of the gains when artists are drawn anew: a pair is drawn as often as its first artist
     times its second (Owen 2007, "The pigeonhole bootstrap")."""
-    names = sorted({test.artists[row] for test in tests for row in test.pairs.ravel().tolist()})
+    names = sorted({name for test in tests for name in test.judged_artists()})
     number = {name: place for place, name in enumerate(names)}
-    sides = [
-        np.array([[number[test.artists[row]] for row in pair] for pair in test.pairs.tolist()])
-        for test in tests
-    ]
+    sides = [test.of_artists(number) for test in tests]
     generator = np.random.default_rng(seed)
     gains = []
     for _ in range(_DRAWS):

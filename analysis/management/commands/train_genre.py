@@ -124,17 +124,13 @@ class Command(BaseCommand):
 
     def _register(self, folder: Path, collection: Collection) -> None:
         """Take the new ears into the registry, and compare them with those that serve."""
-        from analysis.registry.candidate_files import VersionRefused
         from analysis.registry.ears_comparing import compare_on
-        from analysis.registry.models import Origin
-        from analysis.registry.storing import AlreadyThere, add_version
+        from analysis.registry.foreground import TrainingFailed, take_in
 
         try:
-            version = add_version("ears", folder, origin=Origin.TRAINED)
-        except AlreadyThere as same:
-            version = same.version
-        except VersionRefused as error:
-            raise CommandError(error.message) from error
+            version = take_in("ears", folder)
+        except TrainingFailed as error:
+            raise CommandError(str(error)) from error
         comparison = compare_on(version, collection.validation)
         self.stdout.write(
             f"{version.identity} is a candidate ({comparison.get_verdict_display().lower()}): "

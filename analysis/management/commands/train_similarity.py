@@ -61,16 +61,12 @@ class Command(BaseCommand):
             self._register(manifest.parent)
 
     def _register(self, folder: Path) -> None:
-        from analysis.registry.candidate_files import VersionRefused
-        from analysis.registry.models import Origin
-        from analysis.registry.storing import AlreadyThere, add_version
+        from analysis.registry.foreground import TrainingFailed, take_in
 
         try:
-            version = add_version("ears", folder, origin=Origin.TRAINED)
-        except AlreadyThere as same:
-            version = same.version
-        except VersionRefused as error:
-            raise CommandError(error.message) from error
+            version = take_in("ears", folder)
+        except TrainingFailed as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(
             f"{version.identity} is a candidate. Its genres are those that serve, so there is "
             "nothing to compare them by. To let it serve: manage.py promote_model "

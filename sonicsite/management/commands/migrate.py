@@ -1,4 +1,4 @@
-"""Django's ``migrate``, with the largest packages' migrations before our own: half the time.
+"""Django's ``migrate``, with other packages' migrations before our own, which is quicker.
 
 Each step that changes a table's description renders anew every model related to it, and nearly all
 of ours are related to the user. The hundred such steps of django-oauth-toolkit and django-q2 are

@@ -12,8 +12,8 @@ from analysis.neural.weights import find, read_from
 from analysis.training.head_shipping import load_network, with_map
 from analysis.training.verdicts import (
     JudgedPairs,
+    Ranking,
     TooFewVerdicts,
-    area_under_roc,
     cosines,
     fit,
     learn,
@@ -77,8 +77,9 @@ def test_a_harder_pull_changes_less():
 
 def test_area_under_the_curve():
     scores = np.array([3.0, 1.0, 2.0, 1.0], np.float32)
-    assert area_under_roc(scores, np.array([True, True, False, False])) == pytest.approx(2.5 / 4)
-    assert np.isnan(area_under_roc(scores, np.array([True] * 4)))
+    mixed = Ranking.of(scores, np.array([True, True, False, False]))
+    assert mixed.area(np.ones(4)) == pytest.approx(2.5 / 4)
+    assert np.isnan(Ranking.of(scores, np.array([True] * 4)).area(np.ones(4)))
 
 
 def test_the_new_ears_hear_in_the_mapped_space_and_else_as_before(tmp_path):
