@@ -1,7 +1,8 @@
 """Measure labelling on this machine: ``python -m tests.bench_labelling [--clips 100000]``.
 
 Starts the whole product with a database of its own; a scripted rater labels clips by keyboard in a
-real browser, and the queue is asked for clips in a pool of 100,000. See docs/labelling.md.
+real browser. The queue is asked for clips in a pool of 100,000, all that is done with the labels of
+such a pool is timed, and the model is trained with a thousand clips. See docs/labelling.md.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -66,9 +68,11 @@ people = UserFactory.create_batch(3, role="labeller")
 answered = draw.sample(made, {clips} // 2)
 for at in range(0, len(answered), 5_000):
     part = answered[at : at + 5_000]
+    # Every tenth is heard by all three.
     cast = Ballot.objects.bulk_create(
-        Ballot(clip=clip, rater=people[n % 3], skipped=n % 50 == 0, seconds=5.0)
+        Ballot(clip=clip, rater=rater, skipped=n % 50 == 1, seconds=5.0)
         for n, clip in enumerate(part)
+        for rater in (people if n % 10 == 0 else [people[n % 3]])
     )
     Vote.objects.bulk_create(
         Vote(ballot=ballot, tag=tag, answer=draw.choice(("yes", "no", "unsure")))
@@ -133,11 +137,14 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=100_000, help="size of the pool")
     parser.add_argument("--label", type=int, default=60, help="clips labelled in the browser")
     parser.add_argument("--asks", type=int, default=200, help="draws from the pool")
+    parser.add_argument("--train", type=int, default=1_000, help="clips to train with")
     wanted = parser.parse_args()
     say(f"machine    {machine()}, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="svp-bench-") as folder:
         if wanted.clips:
-            ask_the_queue(Path(folder), wanted.clips, wanted.asks)
+            use_a_large_pool(Path(folder), wanted.clips, wanted.asks)
+        if wanted.train:
+            train(Path(folder), wanted.train)
         if wanted.label:
             site = Stack(Path(folder) / "data")
             try:
@@ -182,18 +189,25 @@ def label_in_browser(site: Stack, clips: int) -> None:
     say(f"overhead   press of Enter to the next clip sounding: {quantiles(overhead)} ms")
 
 
-def ask_the_queue(folder: Path, clips: int, asks: int) -> None:
-    """Draws from a large pool, half of it answered, in a database of its own."""
-    with embedded_postgres.in_use(folder / "queue", durable=False) as url:
-        env = {**os.environ, "EMBEDDED_DATABASE_URL": url, "DATA_DIR": str(folder / "queue")}
-        manage(env, "migrate", "--verbosity", "0")
-        manage(env, "createcachetable")
+def use_a_large_pool(folder: Path, clips: int, asks: int) -> None:
+    """Draws from a large pool, half of it answered, and what is done with its labels."""
+    with database_of_its_own(folder / "pool") as env:
         started = time.perf_counter()
         manage(env, "shell", "--no-imports", "-c", FILL.format(clips=clips))
         say(
             f"pool       {clips} clips made in {time.perf_counter() - started:.0f} s, half answered"
         )
         answer = manage(env, "shell", "--no-imports", "-c", ASK.format(asks=asks))
+        work = "from tests.labels_at_size import time_the_labels; time_the_labels()"
+        labels = json.loads(manage(env, "shell", "--no-imports", "-c", work).splitlines()[-1])
+    tell_of_the_queue(answer, asks)
+    say("labels     seconds, or how many")
+    for name, value in labels.items():
+        say(f"           {name:<34}{value:12,.{2 * (value % 1 > 0)}f}")
+
+
+def tell_of_the_queue(answer: str, asks: int) -> None:
+    """Say what ASK printed."""
     found = json.loads(answer.strip().splitlines()[-1])
     took = [1_000 * one for one in found["took"]]
     say(f"queue      next clip, locked: {quantiles(took)} ms over {asks} draws")
@@ -203,6 +217,28 @@ def ask_the_queue(folder: Path, clips: int, asks: int) -> None:
     say(f"           slowest single query {1_000 * found['slowest']:.1f} ms:")
     for line in found["plan"]:
         say(f"             {line}")
+
+
+def train(folder: Path, clips: int) -> None:
+    """The timbre model trained with labelled clips of 40 singers, and compared, at one thread."""
+    with database_of_its_own(folder / "train") as env:
+        made = f"from tests.labels_at_size import *; make_labelled_clips({clips}, 40)"
+        manage(env, "shell", "--no-imports", "-c", made)
+        started = time.perf_counter()
+        told = manage(env, "train_timbre", "--labels")
+        seconds = time.perf_counter() - started
+    say(f"training   {clips} clips, read, trained and compared in {seconds / 60:.1f} min")
+    say(f"           {told.strip().splitlines()[-1]}")
+
+
+@contextmanager
+def database_of_its_own(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment of commands that use an empty database in ``folder``."""
+    with embedded_postgres.in_use(folder, durable=False) as url:
+        env = {**os.environ, "EMBEDDED_DATABASE_URL": url, "DATA_DIR": str(folder)}
+        manage(env, "migrate", "--verbosity", "0")
+        manage(env, "createcachetable")
+        yield env
 
 
 def manage(env: dict[str, str], *arguments: str) -> str:

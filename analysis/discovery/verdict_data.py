@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,9 @@ if TYPE_CHECKING:  # loads PyTorch
     from analysis.training.verdicts import JudgedPairs
 
 
-def judged_pairs(model_version: str) -> JudgedPairs:
-    """All pairs that may be trained with and have a place in the space of ``model_version``.
+def judged_pairs(model_version: str, *, since: datetime | None = None) -> JudgedPairs:
+    """All pairs that may be trained with and have a place in the space of ``model_version``;
+    ``since`` leaves out every pair of which anybody said something before.
 
     Of several people's verdicts on a pair of contents the majority counts; a tie says nothing. A
     content that two artists have is the one's whose pair was judged first.
@@ -24,6 +26,7 @@ def judged_pairs(model_version: str) -> JudgedPairs:
     from analysis.training.verdicts import JudgedPairs
 
     votes: Counter[tuple[str, str]] = Counter()
+    known: set[tuple[str, str]] = set()
     artists: dict[str, str] = {}
     rows = for_training().order_by("created_at", "pk").select_related("track_a", "track_b")
     for row in rows.iterator():
@@ -36,6 +39,8 @@ def judged_pairs(model_version: str) -> JudgedPairs:
         for content, artist in sides:
             artists.setdefault(content, str(artist))
         first, second = (content for content, _ in sides)
+        if since is not None and row.created_at <= since:
+            known.add((first, second))
         votes[first, second] += 1 if row.verdict == Verdict.SIMILAR else -1
     places = dict(
         Embedding.objects.filter(
@@ -47,7 +52,11 @@ def judged_pairs(model_version: str) -> JudgedPairs:
     kept = [
         (number[first], number[second], vote > 0)
         for (first, second), vote in sorted(votes.items())
-        if vote != 0 and first != second and first in number and second in number
+        if vote != 0
+        and first != second
+        and first in number
+        and second in number
+        and (first, second) not in known
     ]
     vectors = np.array([places[content] for content in contents], dtype=np.float32)
     return JudgedPairs(

@@ -1,4 +1,5 @@
-"""Two ears on the same held-out music: who names the genres better, and is it more than chance."""
+"""Two ears on the same held-out music: who names the genres better, who keeps the tracks of an
+artist together better, and is it more than chance."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.neural.ears import Ears
+from analysis.training import similarity_comparison
+from analysis.training.comparison_verdicts import BETTER, NOT_WORSE, UNDECIDED, WORSE
 from analysis.training.datasets import MelCorpus
 from analysis.training.evaluation import accuracy, expected_calibration_error
 from analysis.training.intervals import Interval, mean_by_artist
-
-BETTER, NOT_WORSE, WORSE, UNDECIDED = "better", "not_worse", "worse", "undecided"
 
 FEWEST_TRACKS, FEWEST_ARTISTS = 16, 6
 MARGIN = 0.10
@@ -46,7 +47,7 @@ def compare(candidate: Ears, serving: Ears, corpus: MelCorpus) -> EarsComparison
     artists are drawn for the intervals, and have their signs flipped for the paired test.
     """
     pictures = list(corpus.pictures())
-    new, old = _heard(candidate, pictures), _heard(serving, pictures)
+    (new, new_places), (old, old_places) = _heard(candidate, pictures), _heard(serving, pictures)
     genres = [corpus.names[index] for index in corpus.labels]
     known = {label.casefold(): label for label in serving.labels}
     common = [name for name in corpus.names if name.casefold() in known]
@@ -74,15 +75,18 @@ def compare(candidate: Ears, serving: Ears, corpus: MelCorpus) -> EarsComparison
             "commonest": round(float(by_chance), 4),
         },
         "common": _on_common(candidate, serving, new, old, corpus, common),
+        "similarity": similarity_comparison.by_artist(new_places, old_places, corpus.artists),
     }
     verdict, why = _verdict(figures)
     mistakes = _mistakes(candidate, serving, new, old, corpus)
     return EarsComparison(verdict, {**figures, "why": why}, mistakes)
 
 
-def _heard(ears: Ears, pictures: Sequence[Any]) -> Float:
-    """Calibrated probabilities (n, k)."""
-    return np.stack([ears.predict(picture)[0] for picture in pictures]).astype(np.float64)
+def _heard(ears: Ears, pictures: Sequence[Any]) -> tuple[Float, npt.NDArray[np.float32]]:
+    """Calibrated probabilities (n, k), and embeddings (n, 128) of length one."""
+    heard = [ears.predict(picture) for picture in pictures]
+    probabilities = np.stack([probabilities for probabilities, _, _ in heard])
+    return probabilities.astype(np.float64), np.stack([place for _, place, _ in heard])
 
 
 def _named(probabilities: Float, labels: list[str], genres: list[str]) -> Float:
@@ -160,6 +164,13 @@ def _verdict(figures: dict[str, Any]) -> tuple[str, str]:
         return UNDECIDED, (
             f"It names {overall['candidate']['mean']:.0%} of the held-out tracks, which is not "
             f"surely more than naming the commonest genre always ({overall['commonest']:.0%})."
+        )
+    if similarity_comparison.is_lost(figures["similarity"]):
+        triplets = figures["similarity"]["triplets"]
+        return WORSE, (
+            f"It finds similar tracks worse: of two tracks it puts the one by the same artist "
+            f"nearer in {triplets['candidate']:.0%} of comparisons, the serving version in "
+            f"{triplets['serving']:.0%}."
         )
     if common is None:
         new = ", ".join(figures["genres"]["new"])

@@ -8,6 +8,7 @@ as it is, and how hard is chosen on verdicts on artists that the fit has not see
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ Int = npt.NDArray[np.int64]
 # Weight of the map's distance from the identity, from nearly free to nearly fixed.
 PULLS = (0.003, 0.01, 0.03, 0.1, 1.0)
 FOLDS = 5
+FEWEST_OF_EACH = FEWEST_ARTISTS = 2 * FOLDS
 _DIRECTIONS = 32
 # Cosines that differ by this much are clearly apart.
 _TEMPERATURE = 0.1
@@ -57,6 +59,13 @@ class JudgedPairs:
         """The verdicts in ``rows`` (n,), of the same tracks."""
         return JudgedPairs(self.vectors, self.artists, self.pairs[rows], self.similar[rows])
 
+    def digest(self) -> str:
+        """SHA-256 of which places, whose, were judged how."""
+        content = hashlib.sha256("\n".join(self.artists).encode())
+        for part in (self.vectors.astype("<f2"), self.pairs.astype("<i8"), self.similar):
+            content.update(np.ascontiguousarray(part).tobytes())
+        return content.hexdigest()
+
     def judged_artists(self) -> list[str]:
         """Artists of whom a track was judged."""
         return sorted({self.artists[row] for row in self.pairs.ravel().tolist()})
@@ -76,7 +85,8 @@ class VerdictFigures:
     """How well the cosine puts similar pairs before others, before and after the fit.
 
     ``before`` and ``after`` are areas under the ROC curve on pairs with at least one artist whom
-    the fit has not seen; the interval of their difference (95 %) draws artists anew.
+    the fit has not seen; the interval of their difference (95 %) draws artists anew. ``digest`` is
+    that of the verdicts.
     """
 
     pairs: int
@@ -89,6 +99,7 @@ class VerdictFigures:
     gain_low: float
     gain_high: float
     pull: float
+    digest: str
 
 
 def learn(judged: JudgedPairs, *, seed: int = 0) -> tuple[Float, VerdictFigures]:
@@ -99,11 +110,11 @@ def learn(judged: JudgedPairs, *, seed: int = 0) -> tuple[Float, VerdictFigures]
     """
     names = judged.judged_artists()
     least = min(judged.similar.sum(), (~judged.similar).sum())
-    if least < 2 * FOLDS or len(names) < 2 * FOLDS:
+    if least < FEWEST_OF_EACH or len(names) < FEWEST_ARTISTS:
         raise TooFewVerdicts(
-            f"Learning needs {2 * FOLDS} pairs called similar, as many called not similar, and "
-            f"{2 * FOLDS} artists; there are {judged.similar.sum()}, {(~judged.similar).sum()} "
-            f"and {len(names)}."
+            f"Learning needs {FEWEST_OF_EACH} pairs called similar, as many called not similar, and"
+            f" {FEWEST_ARTISTS} artists; there are {judged.similar.sum()}, "
+            f"{(~judged.similar).sum()} and {len(names)}."
         )
     tests, before, after = [], [], []
     for train, test in _folds(judged, seed=seed):
@@ -116,8 +127,8 @@ def learn(judged: JudgedPairs, *, seed: int = 0) -> tuple[Float, VerdictFigures]
             "The verdicts hang together too closely to hold artists out: more pairs of more artists"
             " are needed."
         )
-    was, became = _mean_area(before), _mean_area(after)
-    low, high = _gain_interval(tests, before, after, seed=seed)
+    was, became = mean_area(before), mean_area(after)
+    low, high = gain_interval(tests, before, after, seed=seed)
     pull = _best_pull(judged, seed=seed)
     figures = VerdictFigures(
         pairs=len(judged),
@@ -130,6 +141,7 @@ def learn(judged: JudgedPairs, *, seed: int = 0) -> tuple[Float, VerdictFigures]
         gain_low=low,
         gain_high=high,
         pull=pull,
+        digest=judged.digest(),
     )
     return fit(judged, pull=pull), figures
 
@@ -227,13 +239,13 @@ def _best_pull(judged: JudgedPairs, *, seed: int) -> float:
 
     def worth(pull: float) -> float:
         maps = [(test, cosines(test, fit(train, pull=pull))) for train, test in parts]
-        return _mean_area([Ranking.of(scores, test.similar) for test, scores in maps])
+        return mean_area([Ranking.of(scores, test.similar) for test, scores in maps])
 
     # Of equals the one that changes less.
     return max(reversed(PULLS), key=worth)
 
 
-def _mean_area(
+def mean_area(
     rankings: Sequence[Ranking], weights: Sequence[npt.NDArray[np.float64]] | None = None
 ) -> float:
     """The area within each part, parts weighed by their comparisons: maps of different fits have no
@@ -249,7 +261,7 @@ def _mean_area(
     return total / sum(sizes) if sum(sizes) > 0.0 else float("nan")
 
 
-def _gain_interval(
+def gain_interval(
     tests: Sequence[JudgedPairs],
     before: Sequence[Ranking],
     after: Sequence[Ranking],
@@ -269,6 +281,6 @@ def _gain_interval(
             np.where(pair[:, 0] == pair[:, 1], drawn[pair[:, 0]], drawn[pair].prod(axis=1))
             for pair in sides
         ]
-        gains.append(_mean_area(after, weights) - _mean_area(before, weights))
+        gains.append(mean_area(after, weights) - mean_area(before, weights))
     low, high = np.nanpercentile(gains, [2.5, 97.5])
     return float(low), float(high)

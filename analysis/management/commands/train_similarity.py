@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+
+if TYPE_CHECKING:
+    from analysis.training.verdicts import VerdictFigures
 
 
 class Command(BaseCommand):
@@ -58,18 +61,19 @@ class Command(BaseCommand):
         manifest = with_map(weights, matrix, figures, version=version, out=options["out"])
         self.stdout.write(f"Written to {manifest}.")
         if options["register"]:
-            self._register(manifest.parent)
+            self._register(manifest.parent, figures)
 
-    def _register(self, folder: Path) -> None:
+    def _register(self, folder: Path, figures: VerdictFigures) -> None:
+        from analysis.registry.ears_comparing import keep_fit
         from analysis.registry.foreground import TrainingFailed, take_in
 
         try:
             version = take_in("ears", folder)
         except TrainingFailed as error:
             raise CommandError(str(error)) from error
+        comparison = keep_fit(version, figures)
         self.stdout.write(
-            f"{version.identity} is a candidate. Its genres are those that serve, so there is "
-            "nothing to compare them by. To let it serve: manage.py promote_model "
-            f"{version.identity} --force 'learned from verdicts'. All tracks are then heard again, "
-            "into a space of their own, which is searched once it is whole."
+            f"{version.identity} is a candidate: {comparison.get_verdict_display().lower()}. Once "
+            "it is promoted, all tracks are heard again, into a space of their own, which is "
+            "searched as soon as it is whole."
         )

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 
 from analysis.neural.timbre.model import Timbre
+from analysis.training.comparison_verdicts import BETTER, NOT_WORSE, UNDECIDED, WORSE
 from analysis.training.timbre import clip_groups
 from analysis.training.timbre.clip_groups import Read
 from analysis.training.timbre.label_figures import (
@@ -43,7 +44,6 @@ from analysis.training.timbre.label_figures import (
 from analysis.training.timbre.label_task import label_matrix
 from analysis.training.timbre.labelled import YES_FROM, LabelledClip, is_no, is_yes
 
-BETTER, NOT_WORSE, WORSE, UNDECIDED = "better", "not_worse", "worse", "undecided"
 PRECISION_MARGIN = 0.03
 ENTROPY_MARGIN = 0.03
 LEAST_CLIPS = 12

@@ -7,13 +7,21 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
+from analysis import background
+from analysis.background import WorkState
 from analysis.discovery.gallery_models import PairFeedback, Verdict
 from analysis.discovery.verdict_data import judged_pairs
+from analysis.heart import Heart
 from analysis.neural.weights import find
+from analysis.registry.comparison_runs import start
 from analysis.registry.models import ModelVersion
+from analysis.registry.serving import why_not
 from analysis.versions import listen_version
+from catalog.models import User
 from tests.analysis.discovery.catalogue import at, heard
+from tests.analysis.registry.test_ears import worked
 from tests.analysis.training.test_verdicts import TRACKS, judged
 from tests.factories import ArtistFactory, UserFactory
 
@@ -66,7 +74,7 @@ class TestWhatCounts:
 
 
 @pytest.mark.django_db
-def test_new_ears_come_out_and_become_a_candidate(tmp_path):
+def test_new_ears_come_out_become_a_candidate_and_are_compared(tmp_path, client, monkeypatch):
     data = judged(300)
     artists = [ArtistFactory(may_train=True) for _ in range(len(data.artists) // TRACKS)]
     report = {"model_version": listen_version()}
@@ -92,6 +100,36 @@ def test_new_ears_come_out_and_become_a_candidate(tmp_path):
     candidate = ModelVersion.objects.get(version=manifest["version"])
     assert (candidate.model, candidate.origin) == ("ears", "trained")
     assert candidate.identity in text
+    fitted = candidate.comparisons.get()
+    assert (fitted.verdict, fitted.figures["judged"]) == ("better", "cross_fitted")
+    assert fitted.figures["gain_low"] == manifest["figures"]["verdicts"]["gain_low"]
+    assert why_not(candidate) is None
+    UserFactory(email="chief@example.com", is_staff=True, is_superuser=True)
+    client.force_login(User.objects.get(email="chief@example.com"))
+    page = client.get(reverse("model_version", args=[candidate.pk])).content.decode()
+    assert "Similar pairs nearer than others" in page
+
+    # Compared again, only what was said since counts: at first nothing, then the same ears.
+    monkeypatch.setattr(background, "dispatch", lambda model: 0)
+    monkeypatch.setattr(Heart, "_beat", lambda heart: None)
+    refused = worked(start(candidate, by=None))
+    assert (refused.state, refused.reason_code) == (WorkState.FAILED, "verdicts")
+    assert "there are 0, 0 and 0" in refused.reason
+    later = judged(300, of=data, seed=9)
+    new = 0
+    for (first, second), similar in zip(later.pairs.tolist(), later.similar, strict=True):
+        pair = frozenset((first, second))
+        if pair not in said:
+            said.add(pair)
+            new += 1
+            verdict = Verdict.SIMILAR if similar else Verdict.NOT_SIMILAR
+            say(rater, tracks[first], tracks[second], verdict)
+    done = worked(start(candidate, by=None))
+    assert done.state == WorkState.DONE, done.reason
+    again = candidate.comparisons.first()
+    assert (again.figures["judged"], again.figures["pairs"]) == ("since", new)
+    assert again.verdict == "better"
+    assert again.figures["after"] > again.figures["before"]
 
     few = list(PairFeedback.objects.order_by("pk")[:60])
     PairFeedback.objects.exclude(pk__in=[row.pk for row in few]).delete()

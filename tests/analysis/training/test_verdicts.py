@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import find, read_from
 from analysis.training.head_shipping import load_network, with_map
+from analysis.training.verdict_comparison import map_between, on_new_verdicts
 from analysis.training.verdicts import (
     JudgedPairs,
     Ranking,
@@ -22,15 +23,21 @@ from analysis.training.verdicts import (
 ARTISTS, TRACKS = 30, 4
 
 
-def judged(n: int, *, by_lot: bool = False, seed: int = 0) -> JudgedPairs:
-    """People who hear only sixteen of the directions in which the tracks differ."""
-    generator = np.random.default_rng(seed)
+def judged(
+    n: int, *, by_lot: bool = False, seed: int = 0, of: JudgedPairs | None = None
+) -> JudgedPairs:
+    """People who hear only sixteen of the directions in which the tracks differ; ``of`` are tracks
+    that have been made before, of which another ``seed`` judges other pairs."""
+    generator = np.random.default_rng(0)
     m = ARTISTS * TRACKS
     turned = np.linalg.qr(generator.standard_normal((128, 128)))[0]
     own = np.repeat(generator.standard_normal((ARTISTS, 128)), TRACKS, axis=0)
     spread = np.arange(1, 129) ** -0.5
     vectors = (generator.standard_normal((m, 128)) + 0.7 * own) * spread @ turned
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    if of is not None:
+        assert np.allclose(vectors, of.vectors, atol=1e-6)
+        generator = np.random.default_rng(seed)
     pairs = generator.integers(0, m, (2 * n, 2))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]][:n]
     heard = (vectors @ turned.T)[:, 4:20]
@@ -109,3 +116,47 @@ def test_the_new_ears_hear_in_the_mapped_space_and_else_as_before(tmp_path):
 @torch.no_grad()
 def _embedding(network: ListeningNetwork, pooled: torch.Tensor) -> np.ndarray:
     return network.embed(pooled).numpy()
+
+
+class TestComparing:
+    @pytest.fixture(scope="class")
+    def mapped(self, tmp_path_factory):
+        """The shipped ears with a map in their head, and the map."""
+        data = judged(300)
+        matrix, figures = learn(data)
+        folder = tmp_path_factory.mktemp("mapped")
+        with_map(find("ears"), matrix, figures, version="9.9.9", out=folder)
+        return folder / "ears.safetensors", matrix, data
+
+    def test_the_map_is_found_in_the_weights(self, mapped):
+        path, matrix, data = mapped
+        found = map_between(find("ears").path, path)
+        # The weights are of half precision: what counts is where tracks come to lie.
+        apart = np.abs(cosines(data, found) - cosines(data, matrix))
+        assert apart.max() < 0.01
+        assert np.abs(cosines(data, matrix) - cosines(data, None)).max() > 0.1
+
+    @pytest.mark.parametrize("name", ["genre.bias", "project.weight"])
+    def test_other_ears_are_no_map(self, mapped, tmp_path, name):
+        tensors = load_file(mapped[0])
+        generator = torch.Generator().manual_seed(3)
+        tensors[name] = torch.randn(tensors[name].shape, generator=generator).half()
+        other = tmp_path / "ears.safetensors"
+        save_file(tensors, other)
+        assert map_between(find("ears").path, other) is None
+
+    def test_verdicts_are_those_of_the_interval(self, mapped):
+        _, matrix, data = mapped
+        later = judged(300, of=data, seed=5)
+        verdict, figures = on_new_verdicts(later, matrix)
+        assert verdict == "better"
+        assert figures["gain_low"] > 0
+        # The way back is as much worse.
+        turned = JudgedPairs(later.vectors @ matrix.T, later.artists, later.pairs, later.similar)
+        back, lost = on_new_verdicts(turned, np.linalg.inv(matrix).astype(np.float32))
+        assert back == "worse"
+        assert lost["gain"] == pytest.approx(-figures["gain"], abs=1e-3)
+        same, none = on_new_verdicts(later, np.eye(128, dtype=np.float32))
+        assert (same, none["gain"]) == ("not_worse", 0.0)
+        with pytest.raises(TooFewVerdicts, match="given after it was made"):
+            on_new_verdicts(later.only(np.arange(300) < 12), matrix)
