@@ -28,6 +28,7 @@ from urllib.parse import quote
 import psycopg
 
 from sonicsite.environment import embedded_url_file
+from sonicsite.memory import limit_bytes
 from sonicsite.postgres_owner import Owner, let_pass, let_read, owner_for
 from sonicsite.processes import is_running, open_log, wait_until
 
@@ -294,7 +295,7 @@ def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path, durabl
         "unix_socket_directories": f'"{sockets}"',
         "unix_socket_permissions": "0700",
         "max_connections": str(MAX_CONNECTIONS),
-        "shared_buffers": "128MB",
+        "shared_buffers": f"{_buffers_mb()}MB",
         "maintenance_work_mem": "256MB",
         "effective_cache_size": "1GB",
         "max_wal_size": "1GB",
@@ -329,6 +330,12 @@ def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path, durabl
         file.seek(size_before)
         said = file.read().decode(errors="replace").strip()[-2_000:]
     raise EmbeddedPostgresError(f"the database server did not start; its log says:\n{said}")
+
+
+def _buffers_mb() -> int:
+    """An eighth of the memory, 128 MB to 1 GB; only what is used is taken. An index that does not
+    fit is searched a page at a time, at twice the cost."""
+    return max(128, min(1024, limit_bytes() // 8 // 2**20))
 
 
 def _shared_memory() -> str:

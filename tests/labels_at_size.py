@@ -31,7 +31,7 @@ def time_the_labels() -> None:
         took[name] = time.perf_counter() - started
         return found
 
-    chief = UserFactory(is_staff=True)
+    chief = UserFactory(email="chief@example.com", is_staff=True)
     clips = VoiceClip.objects.count()
     took["clips"], took["ballots"] = float(clips), float(Ballot.objects.count())
     took["votes"] = float(Vote.objects.count())
@@ -64,7 +64,7 @@ def make_labelled_clips(clips: int, singers: int) -> None:
 
     slugs = ("warm", "breathy", "rough")
     tags = {tag.slug: tag for tag in TimbreTag.objects.filter(slug__in=slugs)}
-    rater = UserFactory(role="labeller")
+    rater = UserFactory(email="labeller@example.com", role="labeller")
     for number in range(clips):
         singer = number % singers
         rng = np.random.default_rng(number)
