@@ -42,6 +42,9 @@ class Command(BaseCommand):
         parser.add_argument("--ef-construction", type=int, help="likewise; build again if others")
         parser.add_argument("--no-http", action="store_true", help="leave the web server out")
         parser.add_argument("--plot", type=Path, help="draw the growth as an SVG")
+        parser.add_argument(
+            "--tables", type=Path, help="a Markdown file between whose two marks the figures go"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if os.environ.get(_INSIDE):
@@ -60,6 +63,11 @@ class Command(BaseCommand):
             from analysis.discovery.bench.plot import growth_svg
 
             options["plot"].write_text(growth_svg(results))
+        if options["tables"]:
+            from analysis.discovery.bench.tables import written_into
+
+            text = options["tables"].read_text(encoding="utf-8")
+            options["tables"].write_text(written_into(text, results), encoding="utf-8")
 
     def _one(self, rows: int, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
         place = folder / str(rows)
