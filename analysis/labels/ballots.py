@@ -158,12 +158,15 @@ def recount(clip_ids: Iterable[uuid.UUID]) -> None:
     adjudications; a few thousand clips at a time."""
     ballots = Ballot.objects.filter(clip=OuterRef("pk"), skipped=False).order_by()
     counted = ballots.values("clip").annotate(count=Count("pk")).values("count")
-    of_clip = Vote.objects.filter(ballot__clip=OuterRef("pk"), answer=Answer.YES)
-    against = Vote.objects.filter(
+    ids = list(clip_ids)
+    # Said of each part, so that no plan goes through all votes there are.
+    of_these = Vote.objects.filter(ballot__clip__in=ids)
+    of_clip = of_these.filter(ballot__clip=OuterRef("pk"), answer=Answer.YES)
+    against = of_these.filter(
         ballot__clip=OuterRef("ballot__clip"), tag=OuterRef("tag"), answer=Answer.NO
     )
     settled = Adjudication.objects.filter(clip=OuterRef("ballot__clip"), tag=OuterRef("tag"))
-    VoiceClip.objects.filter(pk__in=list(clip_ids)).update(
+    VoiceClip.objects.filter(pk__in=ids).update(
         votes=Coalesce(Subquery(counted), 0),
         is_disputed=Exists(of_clip.filter(Exists(against), ~Exists(settled))),
     )

@@ -119,9 +119,11 @@ class Writer:
             self.changes.new_votes += sum(tag not in own for tag in differing)
             self.changes.changed_votes += sum(tag in own for tag in differing)
             own |= differing
-            votes += [
-                Vote(ballot=ballot, tag_id=tag, answer=answer) for tag, answer in differing.items()
-            ]
+            if self.by is not None:
+                votes += [
+                    Vote(ballot=ballot, tag_id=tag, answer=answer)
+                    for tag, answer in differing.items()
+                ]
             if not ballot._state.adding:
                 if changed or differing:
                     touched[ballot.pk] = ballot
