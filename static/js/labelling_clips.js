@@ -1,5 +1,6 @@
 /** Clips that are fetched before they are needed: locked by the server, decoded, drawn. */
-import { bytes, csrfToken, Later, post } from "./labelling_requests.js";
+import { csrfToken } from "./csrf.js";
+import { bytes, Later, post } from "./labelling_requests.js";
 
 const AHEAD = 2;
 const MOST_HELD = 50;

@@ -1,4 +1,6 @@
 /** Requests of the labelling page: JSON there and back, and what went wrong as a reason. */
+import { csrfToken } from "./csrf.js";
+
 const PATIENCE_MS = 15_000;
 
 /** The server did not answer, or not as asked, and may do so later. */
@@ -17,12 +19,6 @@ export class Refused extends Error {
     super(detail);
     this.code = code;
   }
-}
-
-/** The token of the cookie is the newest: another tab may have logged in again meanwhile. */
-export function csrfToken() {
-  const cookie = /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1];
-  return cookie ?? document.querySelector("[name=csrfmiddlewaretoken]").value;
 }
 
 export const get = (address) => ask(address, {});

@@ -1,4 +1,5 @@
 /** The lyrics page: the words follow the song, and can be edited and saved. */
+import { csrfToken } from "./csrf.js";
 import { LyricsEditor } from "./lyrics_editor.js";
 import { LyricsPlayer } from "./lyrics_player.js";
 import { LyricsView } from "./lyrics_view.js";
@@ -103,9 +104,4 @@ async function refresh() {
   }
   const base = document.querySelector("#import [name=base]");
   if (base) base.value = String(data.number);
-}
-
-function csrfToken() {
-  const cookie = document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/);
-  return cookie ? cookie[1] : (document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "");
 }

@@ -3,11 +3,7 @@
  * <ol data-sortable="address"><li data-id="…">. The new order is posted as order=…&order=…
  * The up and down buttons beside each item do the same without a mouse or JavaScript.
  */
-
-function csrfToken() {
-  const cookie = document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/);
-  return cookie ? cookie[1] : (document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "");
-}
+import { csrfToken } from "./csrf.js";
 
 async function save(list) {
   const body = new URLSearchParams();

@@ -4,6 +4,7 @@
  * What a file is, the server finds out. A broken connection goes on where it stopped; after a reload
  * the same file, chosen again, does so too: tus-js-client keeps its address in localStorage.
  */
+import { csrfToken } from "./csrf.js";
 
 const PARALLEL = 3;
 const RETRY_DELAYS_MS = [0, 1000, 3000, 5000, 10000, 20000];
@@ -163,11 +164,6 @@ class Item {
     this.openLink.href = url;
     this.openLink.hidden = false;
   }
-}
-
-function csrfToken() {
-  const cookie = document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/);
-  return cookie ? cookie[1] : document.querySelector("[name=csrfmiddlewaretoken]").value;
 }
 
 function problemOf(response) {
