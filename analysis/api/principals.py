@@ -79,6 +79,8 @@ class Principal:
     def look_up(self, artist_ids: Iterable[int]) -> None:
         """Fetch the grants of several artists at once, before :meth:`scopes_on` asks for each."""
         missing = [pk for pk in artist_ids if pk not in self._known]
+        if not missing:
+            return  # A query for nothing costs no trip, but half a millisecond to build.
         found = self._grants().filter(artist__in=missing).values_list("artist", "scopes")
         self._known.update(dict.fromkeys(missing, frozenset()))
         self._known.update({artist: frozenset(scopes) for artist, scopes in found})
