@@ -64,8 +64,8 @@ def measure(seconds: float, *, every_s: float = 0.0) -> dict[str, Any]:
 
 
 def _warm(port: int, tokens: list[str]) -> None:
-    """One uncounted round of all at once: the first calls of a process load its code, and one client
-    after the other would wake the same process again and again."""
+    """One uncounted round of all at once: the first calls of a process load its code, and clients
+    one after the other would wake the same process again and again."""
     guard = threading.Lock()
     threads = [
         threading.Thread(target=_Client(port, token, {}, guard, every_s=0.0).round)
