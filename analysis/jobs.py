@@ -53,19 +53,34 @@ job_over = Signal()
 """Jobs are done, or failed for good: ``sender=Job, job_ids=list[UUID], state=JobState``. Sent
 inside the transaction that writes it, so that what a receiver stores is there with it or not."""
 
-_FAIR_ORDER = """
-    SELECT id FROM (
+# Everybody's first waiting job before anybody's second, counting what is in hand. However long the
+# queue, each artist's first few are read from an index (job_waiting), and so are those in hand.
+_WAITS = "state = 'queued' AND ticket IS NULL AND waits_for_id IS NULL AND stage = %(stage)s"
+_FAIR_ORDER = f"""
+    WITH RECURSIVE artists (id) AS (
+        (SELECT artist_id FROM analysis_job WHERE {_WAITS} ORDER BY artist_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT artist_id FROM analysis_job WHERE {_WAITS} AND artist_id > artists.id
+                ORDER BY artist_id LIMIT 1)
+        FROM artists WHERE artists.id IS NOT NULL
+    ), busy AS (
+        SELECT artist_id, count(*) AS jobs FROM analysis_job
+        WHERE stage = %(stage)s AND (state = 'running' OR state = 'queued' AND ticket IS NOT NULL)
+        GROUP BY artist_id
+    )
+    SELECT waiting.id
+    FROM artists
+    LEFT JOIN busy ON busy.artist_id = artists.id
+    CROSS JOIN LATERAL (
         SELECT id, priority, queued_at,
-               row_number() OVER (PARTITION BY artist_id ORDER BY priority DESC, queued_at, id)
-               + (SELECT count(*) FROM analysis_job busy
-                  WHERE busy.artist_id = waiting.artist_id AND busy.stage = waiting.stage
-                    AND (busy.state = 'running'
-                         OR (busy.state = 'queued' AND busy.ticket IS NOT NULL))) AS turn
-        FROM analysis_job waiting
-        WHERE state = 'queued' AND ticket IS NULL AND waits_for_id IS NULL AND stage = %s
-    ) ranked
-    ORDER BY priority DESC, turn, queued_at, id
-    LIMIT %s
+               row_number() OVER (ORDER BY priority DESC, queued_at, id) AS place
+        FROM analysis_job WHERE {_WAITS} AND artist_id = artists.id
+        ORDER BY priority DESC, queued_at, id
+        LIMIT %(room)s
+    ) waiting
+    ORDER BY waiting.priority DESC, waiting.place + coalesce(busy.jobs, 0),
+             waiting.queued_at, waiting.id
+    LIMIT %(room)s
 """
 
 
@@ -102,7 +117,7 @@ def dispatch(stage: str) -> int:
             room = in_flight_limit(stage) - Job.objects.filter(_handed_out(), stage=stage).count()
             if room <= 0:
                 return 0
-            cursor.execute(_FAIR_ORDER, [stage, room])
+            cursor.execute(_FAIR_ORDER, {"stage": stage, "room": room})
             chosen = [row[0] for row in cursor.fetchall()]
         for job_id in chosen:
             ticket = uuid.uuid4()

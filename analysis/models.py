@@ -6,6 +6,7 @@ import uuid
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from pgvector.django import HalfVectorField
 
@@ -86,6 +87,27 @@ class Job(models.Model):
             models.Index(fields=["state", "stage", "queued_at"]),
             models.Index(fields=["artist", "state"]),
             models.Index(fields=["-queued_at", "-id"], name="job_newest"),
+            # What handing out asks for, as small as the queue is long.
+            models.Index(
+                "stage",
+                "artist",
+                F("priority").desc(),
+                "queued_at",
+                "id",
+                name="job_waiting",
+                condition=Q(state=JobState.QUEUED, ticket__isnull=True, waits_for__isnull=True),
+            ),
+            models.Index(
+                fields=["stage", "artist"],
+                name="job_in_hand",
+                condition=Q(state=JobState.RUNNING)
+                | Q(state=JobState.QUEUED, ticket__isnull=False),
+            ),
+            models.Index(
+                fields=["stage", "-finished_at"],
+                name="job_done_last",
+                condition=Q(state=JobState.DONE, run_seconds__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

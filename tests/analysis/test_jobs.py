@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,14 @@ def claimed(job: Job) -> Job:
     return found
 
 
+def _nodes(plan: dict) -> Iterator[tuple[str, float]]:
+    """Every node of a plan, with the rows that it read or made in all its rounds."""
+    rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    yield plan["Node Type"], rows * plan["Actual Loops"]
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
+
+
 def silent_for(job: Job, seconds: float) -> None:
     then = timezone.now() - timedelta(seconds=seconds)
     Job.objects.filter(pk=job.pk).update(heartbeat_at=then)
@@ -49,6 +58,32 @@ class TestFairTurns:
         jobs.dispatch(Stage.LISTEN)
         first.refresh_from_db()
         assert first.ticket is not None, "the newcomer's only job is among the first two"
+
+    def test_a_long_queue_is_not_gone_through(self, settings):
+        settings.LISTEN_WORKERS = 2
+        artists = [ArtistFactory() for _ in range(3)]
+        for artist in artists:
+            (job,) = jobs_of(artist, 1)
+            for state in (JobState.QUEUED, JobState.DONE):
+                Job.objects.bulk_create(
+                    Job(
+                        revision=job.revision,
+                        artist=artist,
+                        stage=Stage.LISTEN,
+                        model_version=f"{state} {number}",
+                        state=state,
+                    )
+                    for number in range(700)
+                )
+        order = {"stage": Stage.LISTEN, "room": 4}
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE analysis_job")
+            cursor.execute(jobs._FAIR_ORDER, order)
+            assert len(cursor.fetchall()) == 4
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {jobs._FAIR_ORDER}", order)
+            plan = cursor.fetchone()[0][0]["Plan"]
+        read = sum(rows for node, rows in _nodes(plan) if "Scan" in node)
+        assert read < 60, plan
 
     def test_turns_count_what_an_artist_already_has_in_hand(self, settings):
         settings.LISTEN_WORKERS = 2
