@@ -40,6 +40,15 @@ def number(value: object, decimals: int = 1) -> str:
 
 
 @register.filter
+def nearness(percentile: float) -> str:
+    """How near a hit is among all pairs, of which it is nearer than ``percentile`` (0 to 100) per
+    cent; most pairs are told from that end which says more."""
+    if percentile >= 50:
+        return f"Closer than {number(percentile)} %"
+    return f"Farther than {number(min(99.9, 100 - percentile))} %"
+
+
+@register.filter
 def signed(value: object, decimals: int = 1) -> str:
     """A number that always carries its sign."""
     amount = _finite(value)

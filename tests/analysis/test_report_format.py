@@ -31,6 +31,19 @@ def test_signed(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("percentile", "text"),
+    [
+        (99.9, "Closer than 99.9 %"),
+        (50.0, "Closer than 50.0 %"),
+        (28.0, "Farther than 72.0 %"),
+        (0.0, "Farther than 99.9 %"),
+    ],
+)
+def test_nearness(percentile: float, text: str) -> None:
+    assert fmt.nearness(percentile) == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"), [(60, "60 Hz"), (1_000, "1 kHz"), (44_100, "44.1 kHz"), (2_500.0, "2.5 kHz")]
 )
 def test_hertz(value: object, text: str) -> None:

@@ -95,7 +95,12 @@ def test_a_verdict_and_a_playlist_that_can_be_taken_along(discover: Page, tmp_pa
     "context", [{"viewport": {"width": 360, "height": 740}, "has_touch": True}], indirect=True
 )
 def test_on_a_narrow_phone_nothing_is_cut_off(discover: Page, live_site: Stack):
-    for place in (discover.url, f"{live_site.url}/playlists/", f"{live_site.url}/discover/map/"):
+    for place in (
+        discover.url,
+        f"{live_site.url}/playlists/",
+        f"{live_site.url}/discover/map/",
+        f"{live_site.url}/developers/",
+    ):
         discover.goto(place)
         expect(discover.get_by_role("heading", level=1)).to_be_visible()
         wide = discover.evaluate("document.documentElement.scrollWidth - innerWidth")
