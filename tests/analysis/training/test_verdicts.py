@@ -15,6 +15,7 @@ from analysis.training.verdicts import (
     JudgedPairs,
     Ranking,
     TooFewVerdicts,
+    VerdictFigures,
     cosines,
     fit,
     learn,
@@ -51,8 +52,15 @@ def judged(
     return JudgedPairs(vectors.astype(np.float32), artists, pairs, similar)
 
 
-def test_what_people_hear_is_learned_for_artists_not_seen():
-    _, figures = learn(judged(300))
+@pytest.fixture(scope="module")
+def learned() -> tuple[JudgedPairs, np.ndarray, VerdictFigures]:
+    """Three hundred verdicts, the map fitted on them, and what it is worth."""
+    data = judged(300)
+    return data, *learn(data)
+
+
+def test_what_people_hear_is_learned_for_artists_not_seen(learned):
+    _, _, figures = learned
     assert figures.pairs == 300
     assert figures.gain == pytest.approx(figures.after - figures.before)
     assert figures.gain > 0.05
@@ -120,10 +128,9 @@ def _embedding(network: ListeningNetwork, pooled: torch.Tensor) -> np.ndarray:
 
 class TestComparing:
     @pytest.fixture(scope="class")
-    def mapped(self, tmp_path_factory):
+    def mapped(self, learned, tmp_path_factory):
         """The shipped ears with a map in their head, and the map."""
-        data = judged(300)
-        matrix, figures = learn(data)
+        data, matrix, figures = learned
         folder = tmp_path_factory.mktemp("mapped")
         with_map(find("ears"), matrix, figures, version="9.9.9", out=folder)
         return folder / "ears.safetensors", matrix, data
