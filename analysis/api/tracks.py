@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
@@ -80,7 +81,12 @@ class TrackOut(Output):
     @extend_schema_field(RevisionBrief(allow_null=True))
     def get_revision(self, track: Track) -> dict[str, Any] | None:
         newest = track.newest[0] if track.newest else None  # type: ignore[attr-defined]
-        return RevisionBrief(newest).data if newest is not None else None
+        return self._brief.to_representation(newest) if newest is not None else None
+
+    @cached_property
+    def _brief(self) -> RevisionBrief:
+        """One for all rows: making a serializer takes longer than writing a row with it."""
+        return RevisionBrief()
 
 
 class TrackChange(Input):

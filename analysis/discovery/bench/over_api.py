@@ -92,12 +92,14 @@ class _Client:
         self._link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._token, self._times, self._guard = token, times, guard
         self._next: dict[str, str] = {}
+        # Each in an order of its own, so that what is asked for is mixed at any time.
+        self._lists = random.sample(_LISTS, len(_LISTS))
         # Clients that keep a pace do not all ask in the same moment.
         self._every_s, self._due = every_s, time.monotonic() + every_s * random.random()
 
     def round(self) -> None:
         """Each list's next page, and details of a track that it named."""
-        for name in _LISTS:
+        for name in self._lists:
             page = self._ask(f"list {name[:-1]}", self._next.get(name) or f"/api/v1/{name}")
             # Pages are gone through to the end, then from the start.
             self._next[name] = page["next"] or ""
