@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +51,12 @@ def a_moment(text: str) -> datetime:
     found = parse_datetime(text.replace(" ", "+"))  # a "+" that was not written as %2B
     if found is None:
         raise ValueError
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
+    aware = found if timezone.is_aware(found) else timezone.make_aware(found)
+    try:
+        # The database knows no offsets beyond 16 hours.
+        return aware.astimezone(UTC)
+    except OverflowError as error:  # before the year 1 or after 9999
+        raise ValueError from error
 
 
 def some_text(text: str) -> str:

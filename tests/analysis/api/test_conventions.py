@@ -109,6 +109,8 @@ def test_filters_narrow(world, owner):
     assert ids(f"sha256={world.revision.content_sha256}") == [str(world.track.pk)]
     assert ids("title=HARB") == [str(world.track.pk)]
     assert ids("created_from=2999-01-01T00:00:00Z") == []
+    # Offsets are valid that the database does not know.
+    assert ids("created_from=2999-01-01T16:08:05-17:18") == []
 
 
 def test_conditional_reads_and_writes(world, owner):
