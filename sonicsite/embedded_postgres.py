@@ -334,7 +334,7 @@ def _start(data_dir: Path, directory: Path, owner: Owner, binaries: Path, durabl
 
 def _buffers_mb() -> int:
     """An eighth of the memory, 128 MB to 1 GB; only what is used is taken. An index that does not
-    fit is searched a page at a time, at twice the cost."""
+    fit is searched by copying pages at every step."""
     return max(128, min(1024, limit_bytes() // 8 // 2**20))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests import map_seed
 from tests.stack import Stack
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -81,6 +82,15 @@ def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield site
     finally:
         site.end()
+
+
+@pytest.fixture(scope="module")
+def grouped_songs(live_site: Stack) -> Iterator[dict]:
+    """Three groups of eight songs; jazz, metal, and nothing sure. The site is other journeys' too,
+    so they go again."""
+    made = map_seed.seed_in(live_site, tracks=24)
+    yield made
+    map_seed.clear_in(live_site, made)
 
 
 @pytest.fixture

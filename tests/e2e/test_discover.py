@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.map_seed import clear_in, seed_in
 from tests.stack import Stack
 
 
-@pytest.fixture(scope="module")
-def seeded(live_site: Stack) -> Iterator[dict]:
-    """Three groups of eight songs; jazz, metal, and nothing sure. The site is others' too."""
-    made = seed_in(live_site, tracks=24)
-    yield made
-    clear_in(live_site, made)
-
-
 @pytest.fixture
-def discover(context: BrowserContext, page: Page, live_site: Stack, seeded: dict) -> Page:
+def discover(context: BrowserContext, page: Page, live_site: Stack, grouped_songs: dict) -> Page:
     """The page of a logged-in artist that starts from the first jazz song."""
-    context.add_cookies(seeded["cookies"])
-    page.goto(f"{live_site.url}/discover/?add=track-{seeded['tracks']['Group 0 song 0']}")
+    context.add_cookies(grouped_songs["cookies"])
+    page.goto(f"{live_site.url}/discover/?add=track-{grouped_songs['tracks']['Group 0 song 0']}")
     expect(page.locator(".hit")).not_to_have_count(0)
     return page
 

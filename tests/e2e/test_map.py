@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.map_seed import clear_in, seed_in
 from tests.stack import Stack
 
 CHOSEN = "[data-chosen] .map__name"
 
 
-@pytest.fixture(scope="module")
-def seeded(live_site: Stack) -> Iterator[dict]:
-    """The site is other journeys' too, so the songs go again."""
-    made = seed_in(live_site, tracks=24)
-    yield made
-    clear_in(live_site, made)
-
-
 @pytest.fixture
-def drawn(context: BrowserContext, page: Page, live_site: Stack, seeded: dict) -> Page:
+def drawn(context: BrowserContext, page: Page, live_site: Stack, grouped_songs: dict) -> Page:
     """The map, as soon as a worker has drawn it."""
-    context.add_cookies(seeded["cookies"])
+    context.add_cookies(grouped_songs["cookies"])
     for _ in range(60):
         page.goto(f"{live_site.url}/discover/map/")
         if page.locator("#map").count():
@@ -76,7 +65,7 @@ def test_by_keyboard_from_song_to_song_and_a_way_between_two(drawn: Page):
 
 
 def test_colours_legend_and_an_address_that_begins_at_a_song(
-    drawn: Page, live_site: Stack, seeded: dict
+    drawn: Page, live_site: Stack, grouped_songs: dict
 ):
     legend = drawn.locator(".map__legend")
     expect(legend.get_by_role("button")).to_have_text(["Jazz", "Metal", "Undecided"])
@@ -85,7 +74,7 @@ def test_colours_legend_and_an_address_that_begins_at_a_song(
     expect(only).to_have_attribute("aria-pressed", "true")
     drawn.get_by_role("button", name="Tempo").click()
     expect(legend).to_contain_text("180 BPM")
-    title, track = next(iter(seeded["tracks"].items()))
+    title, track = next(iter(grouped_songs["tracks"].items()))
     drawn.goto(f"{live_site.url}/discover/map/?track={track}")
     expect(drawn.locator(CHOSEN)).to_contain_text(title)
 

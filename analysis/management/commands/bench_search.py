@@ -40,6 +40,9 @@ class Command(BaseCommand):
         parser.add_argument("--client-seconds", type=float, default=10.0)
         parser.add_argument("--m", type=int, help="of the index, instead of the product's")
         parser.add_argument("--ef-construction", type=int, help="likewise; build again if others")
+        parser.add_argument(
+            "--candidates", type=int, help="that a search sees at least, instead of the product's"
+        )
         parser.add_argument("--no-http", action="store_true", help="leave the web server out")
         parser.add_argument("--plot", type=Path, help="draw the growth as an SVG")
         parser.add_argument(
@@ -50,6 +53,8 @@ class Command(BaseCommand):
         if os.environ.get(_INSIDE):
             self._inside(options)
             return
+        if options["tables"]:  # to be refused before half an hour of measuring, not after it
+            self._write_tables(options["tables"], [])
         with ExitStack() as held:
             folder = options["folder"] or Path(
                 held.enter_context(tempfile.TemporaryDirectory(prefix="svp-bench-search-"))
@@ -64,17 +69,25 @@ class Command(BaseCommand):
 
             options["plot"].write_text(growth_svg(results))
         if options["tables"]:
-            from analysis.discovery.bench.tables import written_into
+            self._write_tables(options["tables"], results)
 
-            text = options["tables"].read_text(encoding="utf-8")
-            options["tables"].write_text(written_into(text, results), encoding="utf-8")
+    def _write_tables(self, page: Path, results: list[dict[str, Any]]) -> None:
+        """Put the tables into ``page``; without results it is only looked at."""
+        from analysis.discovery.bench.tables import written_into
+
+        try:
+            text = written_into(page.read_text(encoding="utf-8"), results)
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{page}: {error}") from error
+        if results:
+            page.write_text(text, encoding="utf-8")
 
     def _one(self, rows: int, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
         place = folder / str(rows)
         place.mkdir(parents=True, exist_ok=True)
         passed = ["--rows", str(rows), "--folder", str(place), "--queries", str(options["queries"])]
         passed += ["--client-seconds", str(options["client_seconds"])]
-        for name in ("m", "ef_construction"):
+        for name in ("m", "ef_construction", "candidates"):
             if options[name]:
                 passed += [f"--{name.replace('_', '-')}", str(options[name])]
         if options["no_http"]:
@@ -106,10 +119,13 @@ class Command(BaseCommand):
         return result
 
     def _inside(self, options: dict[str, Any]) -> None:
+        from analysis.discovery import query
         from analysis.discovery.bench.run import measure_all
 
         call_command("migrate", verbosity=0, interactive=False)
         call_command("createcachetable", verbosity=0)
+        if options["candidates"]:
+            query.LEAST_EF = options["candidates"]
         (rows,) = options["rows"]
         measure_all(
             rows,

@@ -9,11 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from analysis import background
 from analysis.background import WorkState
 from analysis.discovery.gallery_models import PairFeedback, Verdict
 from analysis.discovery.verdict_data import judged_pairs
-from analysis.heart import Heart
 from analysis.neural.weights import find
 from analysis.registry.comparison_runs import start
 from analysis.registry.models import ModelVersion
@@ -21,7 +19,7 @@ from analysis.registry.serving import why_not
 from analysis.versions import listen_version
 from catalog.models import User
 from tests.analysis.discovery.catalogue import at, heard
-from tests.analysis.registry.test_ears import worked
+from tests.analysis.long_work import worked
 from tests.analysis.training.test_verdicts import TRACKS, judged
 from tests.factories import ArtistFactory, UserFactory
 
@@ -74,7 +72,8 @@ class TestWhatCounts:
 
 
 @pytest.mark.django_db
-def test_new_ears_come_out_become_a_candidate_and_are_compared(tmp_path, client, monkeypatch):
+@pytest.mark.usefixtures("no_queue")
+def test_new_ears_come_out_become_a_candidate_and_are_compared(tmp_path, client):
     data = judged(300)
     artists = [ArtistFactory(may_train=True) for _ in range(len(data.artists) // TRACKS)]
     report = {"model_version": listen_version()}
@@ -110,8 +109,6 @@ def test_new_ears_come_out_become_a_candidate_and_are_compared(tmp_path, client,
     assert "Similar pairs nearer than others" in page
 
     # Compared again, only what was said since counts: at first nothing, then the same ears.
-    monkeypatch.setattr(background, "dispatch", lambda model: 0)
-    monkeypatch.setattr(Heart, "_beat", lambda heart: None)
     refused = worked(start(candidate, by=None))
     assert (refused.state, refused.reason_code) == (WorkState.FAILED, "verdicts")
     assert "there are 0, 0 and 0" in refused.reason

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
-
 import numpy as np
 import pytest
 from django.core.management import call_command
 
 from analysis import background
 from analysis.background import WorkState
-from analysis.heart import Heart
 from analysis.neural import weights
 from analysis.registry import ears_training, serving
 from analysis.registry.comparison_runs import start as start_comparing
 from analysis.registry.models import ComparisonRun, ModelVersion, TrainingRun, Verdict
 from analysis.training import ears_training as shared
 from analysis.training.ears_comparison import sign_flip_p
+from tests.analysis.long_work import worked
 from tests.analysis.training.music import collection
 
 pytestmark = pytest.mark.django_db
@@ -36,22 +34,6 @@ def music(tmp_path_factory):
 def root(music, settings):
     settings.TRAINING_DATA_DIR = str(music)
     return music
-
-
-def worked(run):
-    """Do a piece of long work as a worker does: claim it by its ticket, and do it."""
-    ticket = uuid.uuid4()
-    type(run).objects.filter(pk=run.pk).update(ticket=ticket, state=WorkState.QUEUED)
-    background.run(run._meta.label, run.pk, ticket)
-    run.refresh_from_db()
-    return run
-
-
-@pytest.fixture
-def no_queue(monkeypatch):
-    """Nothing is handed out; the heart is still, whose own connection sees no row of a test."""
-    monkeypatch.setattr(background, "dispatch", lambda model: 0)
-    monkeypatch.setattr(Heart, "_beat", lambda heart: None)
 
 
 @pytest.mark.usefixtures("no_queue")
