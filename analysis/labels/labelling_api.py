@@ -25,6 +25,7 @@ from analysis.labels.labelling_requests import (
     ids_of,
     limit_answers,
     limit_clips,
+    page_of,
     refused,
 )
 from analysis.labels.models import Ballot, VoiceClip
@@ -48,10 +49,13 @@ def _in_words(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @require_POST
 @_in_words
 def next_clip(request: HttpRequest) -> HttpResponse:
-    """``{"holding": [clip ids]}``: the next clip, locked for this rater, or null."""
+    """``{"holding": [clip ids], "page": id}``: the next clip, locked for this rater and page, or
+    null."""
     limit_clips(request)
-    holding = ids_of(document_of(request).get("holding", []))
-    clip = queue.next_clip(_rater(request), holding=holding)
+    sent = document_of(request)
+    clip = queue.next_clip(
+        _rater(request), holding=ids_of(sent.get("holding", [])), page=page_of(sent.get("page"))
+    )
     return JsonResponse(
         {
             "clip": None if clip is None else clip_document(clip),
@@ -74,12 +78,17 @@ def hold(request: HttpRequest) -> HttpResponse:
 @require_POST
 @_in_words
 def release(request: HttpRequest) -> HttpResponse:
-    """The form field ``clips`` (JSON list of ids): sent as the page is left."""
+    """The form field ``clips`` (JSON list of ids) gives these back; with ``page``, sent as it is
+    left, all others that the page has asked for, too."""
     try:
         clips = json.loads(request.POST.get("clips", ""))
     except (ValueError, RecursionError):
         clips = None
-    clip_locks.release(_rater(request), ids_of(clips))
+    page = page_of(request.POST.get("page") or None)
+    if page is None:
+        clip_locks.release(_rater(request), ids_of(clips))
+    else:
+        clip_locks.leave(_rater(request), page, ids_of(clips))
     return HttpResponse(status=204)
 
 

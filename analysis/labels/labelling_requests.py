@@ -53,6 +53,11 @@ def ids_of(values: object) -> list[uuid.UUID]:
     return [id_of(value) for value in values]
 
 
+def page_of(value: object) -> uuid.UUID | None:
+    """The id that an open page gives itself, or None where it gives none."""
+    return None if value is None else id_of(value)
+
+
 def answers_of(document: dict[str, Any]) -> Answers:
     """Votes, skip and seconds; which tags there are is checked by the service."""
     votes = document.get("votes", {})

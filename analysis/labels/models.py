@@ -142,6 +142,9 @@ class VoiceClip(models.Model):
     locked_for = models.CharField(
         max_length=20, blank=True, help_text="Why the queue chose it, see ``Ballot.strategy``."
     )
+    locked_page = models.UUIDField(
+        null=True, blank=True, help_text="The open page that asked for it, if it said which."
+    )
     # Counted anew by ``ballots.recount`` whenever ballots change, so that the queue need not.
     votes = models.PositiveIntegerField(
         default=0, editable=False, help_text="Ballots that are more than a skip."

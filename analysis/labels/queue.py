@@ -54,17 +54,26 @@ Chance = random.Random
 
 
 def next_clip(
-    rater: User, *, holding: Collection[uuid.UUID] = (), chance: Chance | None = None
+    rater: User,
+    *,
+    holding: Collection[uuid.UUID] = (),
+    page: uuid.UUID | None = None,
+    chance: Chance | None = None,
 ) -> VoiceClip | None:
     """Lock a clip for ``rater`` and return it; None if nothing is left for her now.
 
     ``holding`` are the clips that her page has already: other live locks of hers (of a page that
-    is gone) come first. ``chance`` is for tests.
+    is gone) come first. ``page`` is the page that asks: one that was left meanwhile gets nothing.
+    ``chance`` is for tests.
     """
     chance = chance or random.SystemRandom()
     wishes = label_settings.current()
     now = timezone.now()
     with transaction.atomic():
+        if page is not None:
+            clip_locks.turn_of(rater, page)
+            if clip_locks.has_left(rater, page):
+                return None
         draw = _Draw(rater, holding, wishes, chance, now)
         clip, strategy = draw.forgotten(), ""
         if clip is None:
@@ -74,7 +83,8 @@ def next_clip(
                 if clip is not None:
                     break
         if clip is not None:
-            clip_locks.lock(clip, rater, strategy or clip.locked_for, wishes.lock_minutes, now)
+            reason = strategy or clip.locked_for
+            clip_locks.lock(clip, rater, reason, wishes.lock_minutes, now, page=page)
     return clip
 
 

@@ -234,7 +234,7 @@ function start(page) {
         goOn("That clip is somebody else’s now. ");
       }
     }
-    window.addEventListener("pagehide", () => clips.release());
+    window.addEventListener("pagehide", () => clips.leave());
     // Back from the browser's memory: what was locked has been given back.
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
   }

@@ -1,5 +1,6 @@
 /** Clips that are fetched before they are needed: locked by the server, decoded, drawn. */
 import { csrfToken } from "./csrf.js";
+import { newId } from "./labelling_desk.js";
 import { bytes, Later, post } from "./labelling_requests.js";
 
 const AHEAD = 2;
@@ -28,6 +29,8 @@ export class Clips {
     this.ahead = [];
     this.isFilling = false;
     this.arriving = null;
+    /** Names this page to the server, so that leaving it also gives back a clip on its way here. */
+    this.page = newId();
   }
 
   /** Ids of all clips that are locked for this page. */
@@ -58,7 +61,7 @@ export class Clips {
   async fetchOne() {
     try {
       const holding = [...new Set([...this.held(), ...this.on.unsent()])].slice(0, MOST_HELD);
-      const { clip, remaining } = await post(this.addresses.next, { holding });
+      const { clip, remaining } = await post(this.addresses.next, { holding, page: this.page });
       this.on.left(remaining);
       if (!clip) {
         this.on.none();
@@ -75,7 +78,7 @@ export class Clips {
       return 0;
     } catch (why) {
       // A file that cannot be had or read: somebody else, or a later moment, may be luckier.
-      if (this.arriving) this.release([this.arriving]);
+      if (this.arriving) this.giveBack([this.arriving]);
       this.arriving = null;
       this.on.trouble(why instanceof Later ? why.reason : "broken");
       return Math.max(TROUBLE_WAIT_MS, 1000 * (why.waitS || 0));
@@ -102,12 +105,16 @@ export class Clips {
     return lost;
   }
 
+  /** The page is left: all of its clips go back. */
+  leave() {
+    this.giveBack(this.held(), { page: this.page });
+  }
+
   /** Give clips back; works while the page goes away. */
-  release(ids = this.held()) {
-    if (!ids.length) return;
+  giveBack(ids, more = {}) {
     const form = new FormData();
-    form.set("csrfmiddlewaretoken", csrfToken());
-    form.set("clips", JSON.stringify(ids));
+    const fields = { csrfmiddlewaretoken: csrfToken(), clips: JSON.stringify(ids), ...more };
+    for (const [name, value] of Object.entries(fields)) form.set(name, value);
     navigator.sendBeacon(this.addresses.release, form);
   }
 }

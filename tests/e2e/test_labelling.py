@@ -154,10 +154,14 @@ def test_a_dozen_clips_by_keyboard_beside_another_rater(
     assert live_site.ask(both) == 0
     held = f"SELECT count(*) FROM analysis_voiceclip WHERE locked_by_id IN ({rater}, {other})"
     assert live_site.ask(held) > 0
+    for left in (page, second):
+        left.goto(f"{live_site.url}/labels/")
     beside.close()
-    page.goto(f"{live_site.url}/labels/")
     expect(page.locator("main")).to_contain_text("Warm: yes")
-    page.wait_for_timeout(500)
+    for _ in range(50):
+        if live_site.ask(held) == 0:
+            break
+        page.wait_for_timeout(200)
     assert live_site.ask(held) == 0
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from analysis.labels import clip_locks, label_settings, queue
@@ -230,6 +230,51 @@ def test_locks_end_by_time_and_by_leaving_and_live_by_signs_of_life(db):
     assert clip_locks.release(anna, [clip.pk]) == 0
     assert clip_locks.release(bo, [clip.pk]) == 1
     assert drawn(anna).pk == clip.pk
+
+
+def test_a_page_that_is_left_holds_nothing_whichever_request_comes_first(db):
+    clips = rows([0.2, 0.5, 0.8])
+    anna = UserFactory()
+    here, there = uuid.uuid4(), uuid.uuid4()
+
+    def draw(page: uuid.UUID) -> VoiceClip | None:
+        return queue.next_clip(
+            anna, holding=[clip.pk for clip in clips if is_hers(clip)], page=page
+        )
+
+    def is_hers(clip: VoiceClip) -> bool:
+        return VoiceClip.objects.filter(pk=clip.pk, locked_by=anna).exists()
+
+    known, on_its_way, of_another_page = draw(here), draw(here), draw(there)
+    assert None not in (known, on_its_way, of_another_page)
+    assert clip_locks.leave(anna, here, [known.pk]) == 2
+    assert [is_hers(clip) for clip in (known, on_its_way, of_another_page)] == [False, False, True]
+    # Asked for before the page was left, and seen by the server after it.
+    assert draw(here) is None
+    assert draw(there) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_leaving_waits_for_a_clip_that_is_being_drawn():
+    (clip,) = rows([0.5])
+    anna, page = UserFactory(), uuid.uuid4()
+    is_drawn, may_end = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with transaction.atomic():
+            assert queue.next_clip(anna, page=page) is not None
+            is_drawn.set()
+            may_end.wait(20)
+        connection.close()
+
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    assert is_drawn.wait(20)
+    threading.Timer(0.3, may_end.set).start()
+    assert clip_locks.leave(anna, page, []) == 1
+    drawing.join(20)
+    clip.refresh_from_db()
+    assert (clip.locked_by, clip.locked_until, clip.locked_page) == (None, None, None)
 
 
 def test_duplicates_and_unusable_clips_are_never_drawn(db):
