@@ -25,7 +25,15 @@ def genre_part(
     familiar = is_familiar(heard.familiarity)
     decided = is_decided(heard.confidence, heard.familiarity)
     explanations = [
-        _explanation(one, sections, duration_s, familiar, decided, runner_up=number > 0)
+        _explanation(
+            one,
+            sections,
+            duration_s,
+            familiar,
+            decided,
+            runner_up=number > 0,
+            seen=one.label == heard.trunk_label,
+        )
         for number, one in enumerate(heard.explanations)
     ]
     return {
@@ -78,6 +86,7 @@ def _explanation(
     decided: bool,
     *,
     runner_up: bool,
+    seen: bool,
 ) -> dict[str, Any]:
     found = attention(one.heat, sections)
     part = {
@@ -85,7 +94,12 @@ def _explanation(
         "probability": one.probability,
         "attention": asdict(found) if found else None,
         "sentence": sentence(
-            one.label, found, familiar=familiar, decided=decided, runner_up=runner_up
+            one.label,
+            found,
+            familiar=familiar,
+            decided=decided,
+            runner_up=runner_up,
+            seen=seen,
         ),
         "regions": [asdict(region) for region in regions(one.heat)],
     }

@@ -88,7 +88,8 @@ def listen(
         mel = log_mel(measured.mono_22k)
     tell(0.76, "Hearing the genre")
     with _timed(clock, "network"):
-        heard = load_ears().hear(mel)
+        ears = load_ears()
+        heard = ears.hear(mel, tagged=ears.tag(measured.mono_22k))
     tell(0.92, "Judging the mix")
     parts = None if stems is None else read_stems(stems, n_samples=measured.mono_22k.size)
     with _timed(clock, "mix"):

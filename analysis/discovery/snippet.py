@@ -94,13 +94,14 @@ def hear(snippet: Snippet, heart: Heart) -> None:
     heart.progress(0.1, "Listening")
     try:
         with local_file(snippet.file) as path:
-            picture = log_mel(mono_of_file(path, max_duration_s=MOST_SECONDS))
+            mono = mono_of_file(path, max_duration_s=MOST_SECONDS)
     except decode.UndecodableAudio as error:
         _delete_file(snippet.file)
         raise background.Refused(error.code, error.message) from error
     except FileNotFoundError as error:
         raise background.Refused("file_missing", "The snippet is gone. Upload it again.") from error
-    _, vector, _ = load_ears().predict(picture)
+    ears = load_ears()
+    _, vector, _ = ears.predict(log_mel(mono), tagged=ears.tag(mono))
     heart.check()
     with transaction.atomic():
         background.finish(snippet)

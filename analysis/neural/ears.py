@@ -1,7 +1,9 @@
 """Hearing a track: genre with its course, familiarity, features, embedding and Grad-CAM map.
 
-One forward pass over the track's windows serves all of them. The model is loaded once per process,
-at first use.
+One forward pass over the track's windows serves all of them. Where the sound is at hand, a tagger
+hears it beside the trunk (:mod:`analysis.neural.companion`): genre and embedding are then those of
+both, and only the trunk's part is drawn as a map. Embeddings of pictures alone and of sound lie in
+different spaces. The model is loaded once per process, at first use.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from analysis.neural import tagger_weights
+from analysis.neural.companion import WindowTagger
 from analysis.neural.familiarity import Familiarity
 from analysis.neural.grad_cam import Trace, against_the_others
 from analysis.neural.listener import (
@@ -50,7 +54,7 @@ class GenreSection:
 @dataclass(frozen=True)
 class HeardSections:
     """The places of n stretches of the track, in the order of time: the windows that the network
-    heard. ``vectors`` (n, 128) float32 have length one; the embedding is their mean's direction."""
+    heard. ``vectors`` (n, 128) float32 have length one; the embedding lies in their midst."""
 
     start_s: list[float]
     end_s: list[float]
@@ -72,13 +76,16 @@ class HeardTrack:
     """What the network says about one track. Arrays are float32.
 
     ``probabilities`` are calibrated (temperature) and sum to 1; ``confidence`` is that of
-    ``label``; ``familiarity`` is 0..1 (see :mod:`analysis.neural.familiarity`); ``explanations``
-    are those of the three likeliest genres, best first (see :mod:`analysis.neural.grad_cam`);
-    ``heat`` is the first one's, or that of the genre that was asked for. ``features`` are 0..1 and
-    ``feature_percentiles`` 0..100, the share of the reference corpus that lies below.
+    ``label``; ``trunk_label`` is the genre that the trunk alone would name, from the picture that
+    the maps are drawn over; ``familiarity`` is 0..1 (see :mod:`analysis.neural.familiarity`);
+    ``explanations`` are those of the three likeliest genres, best first (see
+    :mod:`analysis.neural.grad_cam`); ``heat`` is the first one's, or that of the genre that was
+    asked for. ``features`` are 0..1 and ``feature_percentiles`` 0..100, the share of the reference
+    corpus that lies below.
     """
 
     label: str
+    trunk_label: str
     probabilities: dict[str, float]
     confidence: float
     familiarity: float
@@ -116,8 +123,11 @@ class Ears:
             self.temperature = float(weights.settings["temperature"])
             self.familiarity = Familiarity.from_arrays(known)
             self.reference = Reference.from_settings(weights.settings)
-            self.network = ListeningNetwork(len(self.labels))
+            self.network = ListeningNetwork(
+                len(self.labels), companion=any(name.startswith("companion.") for name in tensors)
+            )
             self.network.load_state_dict(tensors, assign=True)
+            self._tagger = self._companion()
         except (KeyError, RuntimeError) as error:
             raise WeightsUnavailable(
                 f"{weights.path} was made for another version of this network: {error}"
@@ -126,43 +136,92 @@ class Ears:
         to_channels_last(self.network)
         self.network.requires_grad_(False)
 
-    def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        return functional.softmax(logits / self.temperature, dim=-1)
+    def _companion(self) -> WindowTagger | None:
+        """The tagger that these weights were fitted with; None for a trunk that hears alone."""
+        if self.network.companion is None:
+            return None
+        self.sound_temperature = float(self.weights.settings["sound_temperature"])
+        wanted = self.weights.settings["tagger"]
+        if wanted != tagger_weights.identity():
+            raise WeightsUnavailable(
+                f"{self.weights.path} hears with the tagger {wanted}, and this is "
+                f"{tagger_weights.identity()}"
+            )
+        return WindowTagger(tagger_weights.load())
+
+    def tag(
+        self, mono: npt.NDArray[np.float32], *, level_of: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32] | None:
+        """What the tagger hears in a 22,050 Hz mono signal, (windows, 200), for the other methods;
+        None for ears without a tagger. See :meth:`WindowTagger.hear`."""
+        return None if self._tagger is None else self._tagger.hear(mono, level_of=level_of)
+
+    def _probabilities(
+        self, logits: torch.Tensor, tagged: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Calibrated answers (..., k) from the trunk's logits (..., k), and perhaps from what the
+        tagger heard (..., 200)."""
+        companion = self.network.companion
+        if tagged is None or companion is None:
+            return functional.softmax(logits / self.temperature, dim=-1)
+        with torch.no_grad():
+            both = logits + companion.genre(tagged)
+        return functional.softmax(both / self.sound_temperature, dim=-1)
+
+    def _track_place(self, places: torch.Tensor, tagged: torch.Tensor | None) -> torch.Tensor:
+        """Unit vector (128,) of a track from the trunk's (windows, 128)."""
+        mean = places.mean(0)
+        companion = self.network.companion
+        if tagged is None or companion is None:
+            return functional.normalize(mean, dim=0)
+        return functional.normalize(companion.fuse(companion.track(mean, tagged)), dim=0)
 
     def _familiarity(self, pooled: npt.NDArray[np.float32]) -> float:
         return float(self.familiarity.score(pooled[None])[0])
 
     def predict(
-        self, mel: npt.NDArray[np.uint8]
+        self, mel: npt.NDArray[np.uint8], *, tagged: npt.NDArray[np.float32] | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
-        """Probabilities (k,), embedding (128,) and familiarity of one picture (128, T)."""
+        """Probabilities (k,), embedding (128,) and familiarity of one picture (128, T), or of a
+        sound's picture and what :meth:`tag` heard in it."""
         filled = wide_enough(mel)
         starts = window_starts(filled.shape[1])
         with torch.inference_mode():
             heard = [self.network(windows) for windows in self._batches(filled, starts)]
             logits = torch.cat([part.logits for part in heard]).mean(0)
             pooled = torch.cat([part.pooled for part in heard]).mean(0)
-            embedding = torch.cat([part.embedding for part in heard]).mean(0)
+            beside = None if tagged is None else torch.from_numpy(tagged)
+            place = self._track_place(torch.cat([part.embedding for part in heard]), beside)
         return (
-            self._probabilities(logits).numpy(),
-            functional.normalize(embedding, dim=0).numpy(),
+            self._probabilities(logits, None if beside is None else beside.mean(0)).numpy(),
+            place.numpy(),
             self._familiarity(pooled.numpy()),
         )
 
-    def hear(self, mel: npt.NDArray[np.uint8], *, explain: str | None = None) -> HeardTrack:
+    def hear(
+        self,
+        mel: npt.NDArray[np.uint8],
+        *,
+        tagged: npt.NDArray[np.float32] | None = None,
+        explain: str | None = None,
+    ) -> HeardTrack:
         """Listen to a whole track's mel picture (128, T) uint8.
 
-        ``explain`` names the genre whose map ``heat`` shall be; default is the predicted one.
-        Raises ValueError for an empty picture or an unknown genre.
+        ``tagged`` is what :meth:`tag` heard in the picture's sound; without it the trunk answers
+        alone. ``explain`` names the genre whose map ``heat`` shall be; default is the predicted
+        one. Raises ValueError for an empty picture, another sound's ``tagged`` or an unknown genre.
         """
         if explain is not None and explain not in self.labels:
             raise ValueError(f"unknown genre {explain!r}; known: {', '.join(self.labels)}")
         filled = wide_enough(mel)
         starts = window_starts(filled.shape[1])
+        beside = None if tagged is None else torch.from_numpy(tagged)
+        if beside is not None and len(beside) != len(starts):
+            raise ValueError(f"{len(beside)} windows were tagged, the picture has {len(starts)}")
         traces = self._traces(filled, starts)
         logits = torch.cat([trace.logits for trace in traces])
         pools = torch.cat([trace.pooled for trace in traces])
-        likely = self._probabilities(logits.mean(0))
+        likely = self._probabilities(logits.mean(0), None if beside is None else beside.mean(0))
         probabilities = likely.numpy()
         ranked = [int(index) for index in likely.argsort(descending=True)]
 
@@ -183,15 +242,18 @@ class Ears:
         asked = by_label.get(wanted) or explanation(self.labels.index(wanted))
         with torch.inference_mode():
             places = self.network.embed(pools)
-            embedding = functional.normalize(places.mean(0), dim=0).numpy()
+            embedding = self._track_place(places, beside).numpy()
+            if beside is not None and self.network.companion is not None:
+                places = self.network.companion.embed(places, beside)
             felt = self.network.feel(pools.mean(0)).tolist()
         features = dict(zip(FEATURE_NAMES, felt, strict=True))
         return HeardTrack(
             label=self.labels[ranked[0]],
+            trunk_label=self.labels[int(logits.mean(0).argmax())],
             probabilities={n: float(p) for n, p in zip(self.labels, probabilities, strict=True)},
             confidence=float(probabilities[ranked[0]]),
             familiarity=self._familiarity(pools.mean(0).numpy()),
-            course=self._course(logits, starts, mel.shape[1]),
+            course=self._course(self._probabilities(logits, beside), starts, mel.shape[1]),
             embedding=embedding.astype(np.float32),
             heat=asked.heat,
             explanations=explanations,
@@ -209,13 +271,16 @@ class Ears:
             ),
         )
 
-    def probabilities(self, mel: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def probabilities(
+        self, mel: npt.NDArray[np.uint8], *, tagged: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]:
         """The probabilities (k,) that :meth:`hear` gives for a picture (128, T), and only those."""
         filled = wide_enough(mel)
         starts = window_starts(filled.shape[1])
         with torch.inference_mode():
             logits = [self.network(windows).logits for windows in self._batches(filled, starts)]
-            return self._probabilities(torch.cat(logits).mean(0)).numpy()
+            beside = None if tagged is None else torch.from_numpy(tagged).mean(0)
+            return self._probabilities(torch.cat(logits).mean(0), beside).numpy()
 
     def _batches(self, filled: npt.NDArray[np.uint8], starts: list[int]) -> Iterator[torch.Tensor]:
         """Windows (n, 1, 128, columns) as the network takes them, a few at a time."""
@@ -233,10 +298,9 @@ class Ears:
         ]
 
     def _course(
-        self, logits: torch.Tensor, starts: list[int], n_columns: int
+        self, probabilities: torch.Tensor, starts: list[int], n_columns: int
     ) -> list[GenreSection]:
-        """Answers per window, as stretches that meet half-way between window centres."""
-        probabilities = self._probabilities(logits)
+        """Answers per window (n, k), as stretches that meet half-way between window centres."""
         confidence, index = probabilities.max(dim=1)
         centres = [start + WINDOW_COLUMNS / 2 for start in starts]
         edges = [0.0, *((a + b) / 2 for a, b in pairwise(centres))]

@@ -52,11 +52,13 @@ def sentence(
     familiar: bool,
     decided: bool = True,
     runner_up: bool = False,
+    seen: bool = True,
 ) -> str:
     """One plain sentence on why the model says ``label``.
 
     ``familiar``: the music is like what the model knows; ``decided``: it is sure enough to name a
-    genre at all; ``runner_up``: ``label`` is not the likeliest genre.
+    genre at all; ``runner_up``: ``label`` is not the likeliest genre; ``seen``: the spectrogram,
+    over which the map is drawn, would be enough to name it.
     """
     if found is None and runner_up:
         return f"Nothing in the spectrogram speaks for {label} more than for the other genres."
@@ -72,4 +74,9 @@ def sentence(
         )
     if not decided:
         return f"Not sure enough to name a genre. What points to {label}, the likeliest: {where}."
+    if not seen:
+        return (
+            f"{label.capitalize()} by the sound; the spectrogram alone would not tell. What there "
+            f"is of {label} in it: {where}."
+        )
     return f"{label.capitalize()} mainly because of {where}."

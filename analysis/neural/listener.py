@@ -8,6 +8,9 @@ Everything that the product says about the character of a track comes out of one
 * the *feature head*, linear and squashed, says what measurements on full-quality sound say about
   energy, danceability, acousticness and valence (:mod:`analysis.sound.features`).
 
+Where there is sound and not only a picture of it, a tagger may listen beside the trunk
+(:mod:`analysis.neural.companion`); genre and embedding then come from both.
+
 He et al. 2016, "Deep residual learning for image recognition" (ResNet18), with one input channel.
 """
 
@@ -23,6 +26,7 @@ from analysis.neural import resnet
 WINDOW_COLUMNS = 128
 EMBEDDING_DIMENSIONS = 128
 TRUNK_DIMENSIONS = 512
+COMPANION_DIMENSIONS = 200
 FEATURE_NAMES = ("energy", "danceability", "acousticness", "valence")
 
 
@@ -35,10 +39,43 @@ class Heard(NamedTuple):
     features: Tensor  # (n, 4) in 0..1, in the order of FEATURE_NAMES
 
 
-class ListeningNetwork(nn.Module):
-    """ResNet18 on one-channel mel pictures scaled to about -2..2, with three heads."""
+class CompanionHeads(nn.Module):
+    """What the tagger's features (n, 200) add to the trunk's answers."""
 
-    def __init__(self, n_classes: int, *, dropout: float = 0.2) -> None:
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.genre = nn.Linear(COMPANION_DIMENSIONS, n_classes)
+        self.fuse = nn.Linear(
+            EMBEDDING_DIMENSIONS + COMPANION_DIMENSIONS, EMBEDDING_DIMENSIONS, bias=False
+        )
+        self.register_buffer("mean", torch.zeros(COMPANION_DIMENSIONS))
+        self.register_buffer("spread", torch.ones(COMPANION_DIMENSIONS))
+
+    def embed(self, places: Tensor, tagged: Tensor) -> Tensor:
+        """Unit vectors (n, 128) from the trunk's (n, 128) and the tagger's features (n, 200)."""
+        both = torch.cat([places, self._own(tagged)], dim=1)
+        return nn.functional.normalize(self.fuse(both), dim=1)
+
+    def track(self, place: Tensor, tagged: Tensor) -> Tensor:
+        """Both listeners' vectors side by side (328,): the mean (128,) of the trunk's unit vectors
+        of a track, and the mean of the tagger's, of its features (n, 200)."""
+        return torch.cat([place, self._own(tagged).mean(0)])
+
+    def _own(self, tagged: Tensor) -> Tensor:
+        """Standardised features (n, 200) of length one."""
+        return nn.functional.normalize((tagged - self.mean) / self.spread, dim=1)
+
+
+class ListeningNetwork(nn.Module):
+    """ResNet18 on one-channel mel pictures scaled to about -2..2, with three heads, and perhaps a
+    companion's."""
+
+    companion: CompanionHeads | None
+
+    def __init__(self, n_classes: int, *, dropout: float = 0.2, companion: bool = False) -> None:
         super().__init__()
         self.stem = resnet.stem()
         self.middle = resnet.layer(128, 256, stride=2)
@@ -48,6 +85,7 @@ class ListeningNetwork(nn.Module):
         self.genre = nn.Linear(TRUNK_DIMENSIONS, n_classes)
         self.project = nn.Linear(TRUNK_DIMENSIONS, EMBEDDING_DIMENSIONS)
         self.features = nn.Linear(TRUNK_DIMENSIONS, len(FEATURE_NAMES))
+        self.companion = CompanionHeads(n_classes) if companion else None
 
     def feature_map(self, windows: Tensor) -> Tensor:
         """Map (n, 256, 8, 8) of windows (n, 1, 128, 128), the output of layer 3."""

@@ -12,7 +12,7 @@ in, and with everything on, the model hears exactly the mix that the page talks 
 cell. Scaled anew without, say, the drums, all that remains would become brighter by however much
 louder the drums were, and a change of the answer could come from that alone. With the mix's scale
 every cell that the stem did not touch stays as it was, as in the sound when a stem is muted; and
-"all stems off" is defined at all: a dark picture.
+"all stems off" is defined at all: a dark picture. The tagger hears it at the mix's gain, too.
 """
 
 from __future__ import annotations
@@ -104,12 +104,13 @@ def stem_attention(ears: Ears, mix: Mono, stems: Mapping[str, Mono]) -> StemAtte
         )
     scale = mel_power(mix)
     combinations = list(itertools.product((True, False), repeat=len(names)))
-    answers = np.stack(
-        [
-            ears.probabilities(mel_to_uint8(mel_power(_playing(mix, stems, on)), scale_of=scale))
-            for on in combinations
-        ]
-    )
+
+    def answer(on: tuple[bool, ...]) -> npt.NDArray[np.float32]:
+        sound = _playing(mix, stems, on)
+        picture = mel_to_uint8(mel_power(sound), scale_of=scale)
+        return ears.probabilities(picture, tagged=ears.tag(sound, level_of=mix))
+
+    answers = np.stack([answer(on) for on in combinations])
     return StemAttention(
         genres=[
             _genre(ears.labels[index], names, combinations, answers[:, index])

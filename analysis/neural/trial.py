@@ -72,9 +72,11 @@ def _try(weights: Weights) -> None:
     draw = np.random.default_rng(_SEED)
     if weights.name == "ears":
         from analysis.neural.ears import Ears
+        from analysis.sound.mel import log_mel
 
-        picture = draw.integers(0, 256, (128, 256)).astype(np.uint8)
-        heard = Ears(weights).hear(picture)
+        sound = 0.1 * draw.standard_normal(20 * 22_050).astype(np.float32)
+        ears = Ears(weights)
+        heard = ears.hear(log_mel(sound), tagged=ears.tag(sound))
         answers = [*heard.probabilities.values(), *heard.features.values(), heard.familiarity]
         answers += heard.embedding.tolist()
     elif weights.name == "timbre":

@@ -13,7 +13,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 # Of a short track everything is heard twice and more; of a song once is enough.
 _HOP, _SHORT_TRACK_HOP = 96, 48
-_SHORT_TRACK_COLUMNS = 60 * COLUMNS_PER_SECOND
+SHORT_TRACK_COLUMNS = 60 * COLUMNS_PER_SECOND
 
 
 def window_starts(n_columns: int, *, hop: int | None = None) -> list[int]:
@@ -22,7 +22,7 @@ def window_starts(n_columns: int, *, hop: int | None = None) -> list[int]:
     Default is a hop that follows from the length: 48 columns below a minute, 96 from there on.
     """
     if hop is None:
-        hop = _SHORT_TRACK_HOP if n_columns < _SHORT_TRACK_COLUMNS else _HOP
+        hop = _SHORT_TRACK_HOP if n_columns < SHORT_TRACK_COLUMNS else _HOP
     if hop < 1:
         raise ValueError(f"hop must be at least 1 column, got {hop}")
     last = max(0, n_columns - WINDOW_COLUMNS)

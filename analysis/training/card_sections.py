@@ -209,6 +209,7 @@ def retrieval(f: Figures) -> list[str]:
     ]
     heads = ["the copy was changed by", "original first", "in the first 10", *kinds]
     gallery = ", ".join(f"{n} {name}" for name, n in f["gallery_by_source"].items())
+    silent = f.get("without_sound")
     queries = sum(asked.values())
     return [
         "## Finding the same recording",
@@ -217,6 +218,9 @@ def retrieval(f: Figures) -> list[str]:
             f"{f['gallery']} recordings ({gallery}), by the cosine of the embedding alone;",
             f"{f['excerpt_s']:.0f} s from the middle of each recording. The last columns are",
             "the share found first by where the recording comes from.",
+            f"{silent} more of which there are only pictures were left out: these ears hear sound."
+            if silent
+            else "",
         ),
         table(heads, rows),
     ]

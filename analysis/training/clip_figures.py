@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from analysis.sound.mel import SAMPLE_RATE, log_mel
-from analysis.training import evaluation, taggers
+from analysis.neural import taggers
+from analysis.sound.mel import SAMPLE_RATE
+from analysis.training import evaluation
 from analysis.training.held_out import HeldOut
 from analysis.training.intervals import Interval, mean_by_artist
 from analysis.training.similarity import unit
@@ -70,7 +71,7 @@ def audio_figures(tracks: HeldOut, files: dict[str, Path]) -> AudioFigures:
     """Compare the answers to sound files (by track id) with those to the same tracks' pictures."""
     heard = tracks.only(sorted(files))
     labels = heard.corpus.labels
-    sound = heard.answers([log_mel(mono_of_file(files[track])) for track in heard.corpus.ids])
+    sound = heard.answers_to_sound([mono_of_file(files[track]) for track in heard.corpus.ids])
     picture = heard.answers(list(heard.corpus.pictures()))
     by_sound, by_picture = (each.probabilities.argmax(axis=1) for each in (sound, picture))
     difference = (by_picture == labels).astype(np.float32) - (by_sound == labels)
@@ -92,12 +93,12 @@ def clip_figures(
 ) -> ClipFigures:
     """Hear short clips (by track id).
 
-    ``peer_folder`` holds the checkpoint of :mod:`analysis.training.taggers`; it is trained on the
+    ``peer_folder`` holds the checkpoint of :mod:`analysis.neural.taggers`; it is trained on the
     clips of tracks in ``labels_of_seen`` (id to label) that the respective judge was trained on.
     """
     heard = tracks.only(sorted(files))
     labels, artists = heard.corpus.labels, heard.corpus.artists
-    found = heard.answers([log_mel(mono_of_file(files[track])) for track in heard.corpus.ids])
+    found = heard.answers_to_sound([mono_of_file(files[track]) for track in heard.corpus.ids])
     right = (found.probabilities.argmax(axis=1) == labels).astype(np.float32)
     precision, embedding = _rank(heard, found.embeddings)
     _, penultimate = _rank(heard, unit(found.pooled))

@@ -29,6 +29,8 @@ class MelCorpus:
     columns: npt.NDArray[np.int64] | None = None  # (n,)
     piece_columns: int | None = None
     tempo_bpm: npt.NDArray[np.float64] | None = None  # (n,) as annotated, NaN where it is not
+    # What the ears' tagger heard in each track's sound, (windows, 200) each; None for pictures.
+    tagged: list[npt.NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -27,6 +27,7 @@ _FLIPS = 10_000
 _SHOWN_MISTAKES = 12
 
 Float = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ def compare(candidate: Ears, serving: Ears, corpus: MelCorpus) -> EarsComparison
     Over all tracks, a genre that the serving ears do not know is one that they never name. Whole
     artists are drawn for the intervals, and have their signs flipped for the paired test.
     """
-    pictures = list(corpus.pictures())
-    (new, new_places), (old, old_places) = _heard(candidate, pictures), _heard(serving, pictures)
+    (new, new_places), (old, old_places) = _heard(candidate, corpus), _heard(serving, corpus)
     genres = [corpus.names[index] for index in corpus.labels]
     known = {label.casefold(): label for label in serving.labels}
     common = [name for name in corpus.names if name.casefold() in known]
@@ -82,9 +82,14 @@ def compare(candidate: Ears, serving: Ears, corpus: MelCorpus) -> EarsComparison
     return EarsComparison(verdict, {**figures, "why": why}, mistakes)
 
 
-def _heard(ears: Ears, pictures: Sequence[Any]) -> tuple[Float, npt.NDArray[np.float32]]:
-    """Calibrated probabilities (n, k), and embeddings (n, 128) of length one."""
-    heard = [ears.predict(picture) for picture in pictures]
+def _heard(ears: Ears, corpus: MelCorpus) -> tuple[Float, npt.NDArray[np.float32]]:
+    """Calibrated probabilities (n, k), and embeddings (n, 128) of length one: of sound, where a
+    tagger heard the tracks, else of their pictures."""
+    tagged: Sequence[Float32 | None] = corpus.tagged or [None] * len(corpus)
+    heard = [
+        ears.predict(picture, tagged=rows)
+        for picture, rows in zip(corpus.pictures(), tagged, strict=True)
+    ]
     probabilities = np.stack([probabilities for probabilities, _, _ in heard])
     return probabilities.astype(np.float64), np.stack([place for _, place, _ in heard])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from analysis.neural import tagger_weights
+from analysis.neural.companion import WindowTagger
 from analysis.neural.ears import load_ears
 from analysis.neural.listener import ListeningNetwork, to_channels_last
 from analysis.neural.weights import WeightsUnavailable, find, read_from
@@ -23,12 +26,23 @@ from analysis.training.genre import train_trunk
 from analysis.training.genre_head import KEPT_TRUNK, HeadRecipe, examples_of, fit_genre_head
 from analysis.training.head_shipping import with_features
 from analysis.training.heads import EmbeddingRecipe
+from analysis.training.picture_cache import PictureCache
 from analysis.training.recipe import FINE_TUNING, Recipe
-from analysis.training.shipping import Evaluated, Provenance, fit_and_measure, refit_on_all, ship
+from analysis.training.shipping import (
+    Evaluated,
+    Provenance,
+    Sounds,
+    fit_and_measure,
+    refit_on_all,
+    ship,
+)
+from analysis.training.sound_corpus import sound_of_pictures
 from analysis.training.transfer import load_trunk, mean_of, trunk_of
 
 if TYPE_CHECKING:
     from analysis.neural.weights import Weights
+
+log = logging.getLogger(__name__)
 
 DEFAULT_SEED = 7
 VALIDATION_SHARE = 0.25
@@ -41,17 +55,20 @@ Told = Callable[[float, str], object]
 class EarsPlan:
     """Where the music lies, where things go, and how to train.
 
-    ``init`` is ``("ears",)`` for the trunk of the ears that serve, ``("none",)``, or safetensors
-    files whose mean is taken; None chooses. ``trunk`` is ``"kept"`` (the heads alone), ``"tuned"``
-    or None, which keeps a trunk if there is one. ``on_all`` ships weights that have learned from
-    the validation tracks, too; the measured ones stay in ``run / "measured"``. ``pictures`` is
-    where the pictures of sound files are kept; None is ``run / "pictures"``.
+    ``sound`` are folders with sound of tracks that ``data`` has pictures of, in files named after
+    them, for what the tagger adds. ``init`` is ``("ears",)`` for the trunk of the ears that serve,
+    ``("none",)``, or safetensors files whose mean is taken; None chooses. ``trunk`` is ``"kept"``
+    (the heads alone), ``"tuned"`` or None, which keeps a trunk if there is one. ``on_all`` ships
+    weights that have learned from the validation tracks, too; the measured ones stay in
+    ``run / "measured"``. ``pictures`` is where the pictures of sound files are kept; None is
+    ``run / "pictures"``.
     """
 
     data: Path
     run: Path
     out: Path
     version: str = "1.0.0"
+    sound: tuple[Path, ...] = ()
     init: tuple[str, ...] | None = None
     trunk: str | None = None
     on_all: bool = False
@@ -77,7 +94,27 @@ class EarsPlan:
 def open_plan(plan: EarsPlan, *, told: Told | None = None) -> Collection:
     """The music of a plan, divided by artist. Raises UnusableCorpus, in words."""
     cache = plan.pictures or plan.run / "pictures"
-    return open_declared(plan.declared(), plan.data, cache=cache, told=told)
+    collection = open_declared(plan.declared(), plan.data, cache=cache, told=told)
+    if not plan.sound:
+        return collection
+    if collection.is_sound:
+        raise ValueError("--sound is for pictures; these are sound files already")
+    return replace(collection, sounds=sounds_of(collection, plan.sound, cache=cache))
+
+
+def sounds_of(collection: Collection, folders: Sequence[Path], *, cache: Path) -> Sounds:
+    """The sound, heard by the tagger, that there is in ``folders`` of tracks known by pictures.
+    Raises UnusableCorpus, or WeightsUnavailable without the tagger."""
+    drawn = PictureCache(cache, tagger=load_tagger())
+    return Sounds(
+        sound_of_pictures(collection.train, folders, cache=drawn),
+        sound_of_pictures(collection.validation, folders, cache=drawn),
+    )
+
+
+def load_tagger() -> WindowTagger:
+    """The tagger that hears beside the trunk; raises WeightsUnavailable."""
+    return WindowTagger(tagger_weights.load())
 
 
 def open_declared(
@@ -85,6 +122,12 @@ def open_declared(
 ) -> Collection:
     """The collection that a manifest declares, as it was divided then, with the music in ``data``.
     Raises UnusableCorpus, or KeyError, TypeError or ValueError for a declaration that is none."""
+    tagger: WindowTagger | None
+    try:
+        tagger = load_tagger()
+    except WeightsUnavailable as error:
+        tagger = None
+        log.warning("The trunk learns alone, from pictures: %s", error)
     return open_collection(
         data,
         cache=cache,
@@ -92,6 +135,7 @@ def open_declared(
         validation_share=float(declared["validation_share"]),
         seed=int(declared["seed"]),
         told=None if told is None else lambda share: told(share, "Reading the music"),
+        tagger=tagger,
     )
 
 
@@ -187,12 +231,13 @@ def _finish(
             with_features(weights, evaluated.network, fit, out=folder)
         return manifest
 
-    evaluated = fit_and_measure(network, train, validation, recipe=recipe)
+    evaluated = fit_and_measure(network, train, validation, recipe=recipe, sounds=collection.sounds)
     if last is None:
         return write(evaluated, plan.out, "train")
     # For evaluate_ears: these have not seen the validation tracks.
     write(evaluated, plan.run / "measured", "train")
-    return write(refit_on_all(evaluated, *last, recipe=recipe), plan.out, "train+valid")
+    everything = refit_on_all(evaluated, *last, recipe=recipe, sounds=collection.sounds)
+    return write(everything, plan.out, "train+valid")
 
 
 def _features(collection: Collection, warn: Callable[[str], object] | None) -> FeatureData | None:

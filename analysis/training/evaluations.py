@@ -33,8 +33,8 @@ class Bench:
     """What evaluations need: judges, the corpus by split, and folders.
 
     ``data`` holds ``gtzan_mel``, ``gtzan_audio`` and ``gtzan_clips``; ``run_dir`` keeps what can be
-    kept between runs; ``music`` names folders of other music; ``peer`` is the checkpoint of
-    MusiCNN.
+    kept between runs; ``music`` names folders of other music, ``beside`` such as is only searched,
+    not searched for; ``peer`` is the checkpoint of MusiCNN.
     """
 
     judges: list[Judge]
@@ -42,6 +42,7 @@ class Bench:
     data: Path
     run_dir: Path
     music: Mapping[str, Path] = field(default_factory=dict)
+    beside: Mapping[str, Path] = field(default_factory=dict)
     peer: Path | None = None
 
     @cached_property
@@ -80,8 +81,17 @@ def _robustness(bench: Bench) -> Any:
 
 def _retrieval(bench: Bench) -> Any:
     judge = bench.judges[0]
-    found = recordings(judge, bench.splits, audio=bench.data / "gtzan_audio", other=bench.music)
-    return retrieval(judge.ears, found, pictures=Pictures(bench.run_dir / "pictures"))
+    hears_sound = judge.ears.network.companion is not None
+    found = recordings(
+        judge,
+        bench.splits,
+        audio=bench.data / "gtzan_audio",
+        clips=bench.data / "gtzan_clips" if hears_sound else None,
+        other=bench.music,
+        beside=bench.beside,
+    )
+    pictures = Pictures(bench.run_dir / "pictures", tag=judge.ears.tag)
+    return retrieval(judge.ears, found, pictures=pictures)
 
 
 def _explanations(bench: Bench) -> dict[str, Any]:

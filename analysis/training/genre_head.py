@@ -9,7 +9,7 @@ similarity, familiarity and the perceptual heads stand on untouched by the label
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +44,7 @@ class HeadRecipe:
 
 @dataclass(frozen=True)
 class Examples:
-    """Pooled features (n, 512) of windows, the track each belongs to, and its weight there."""
+    """Features (n, d) of windows, the track each belongs to, and its weight there."""
 
     pooled: Float
     track: npt.NDArray[np.int64]
@@ -58,6 +58,13 @@ def pool_windows(network: ListeningNetwork, windows: UInt8) -> Float:
     scaled = scale_mel(torch.from_numpy(np.ascontiguousarray(windows)))[:, None]
     scaled = scaled.to(memory_format=torch.channels_last)
     return network.judge(network.feature_map(scaled))[1].numpy()
+
+
+def pool_pictures(network: ListeningNetwork, pictures: Iterable[UInt8]) -> Iterator[Float]:
+    """Pooled trunk features (windows, 512) of each picture (128, T), as the ears take them."""
+    for picture in pictures:
+        filled = wide_enough(picture)
+        yield pool_windows(network, cut(filled, window_starts(filled.shape[1])))
 
 
 def examples_of(
@@ -93,13 +100,24 @@ def fit_genre_head(
     *,
     recipe: HeadRecipe,
 ) -> None:
-    """Fit ``network.genre`` in place by linear discriminant analysis; ``labels`` (tracks,).
+    """Fit ``network.genre`` in place by :func:`discriminant`; ``labels`` (tracks,)."""
+    matrix, offset = discriminant(
+        examples, labels, classes=network.genre.out_features, shrinkage=recipe.shrinkage
+    )
+    with torch.no_grad():
+        network.genre.weight.copy_(torch.from_numpy(matrix))
+        network.genre.bias.copy_(torch.from_numpy(offset))
+
+
+def discriminant(
+    examples: Examples, labels: npt.NDArray[np.int64], *, classes: int, shrinkage: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Matrix (k, d) and offset (k,) of linear discriminant analysis; ``labels`` (tracks,).
 
     All classes are taken as equally likely. The scatter within the classes is shrunk towards a
     sphere (Friedman 1989, "Regularized discriminant analysis"): there are hardly more tracks than
     features. Raises ValueError if a class has no track.
     """
-    classes = network.genre.out_features
     missing = set(range(classes)) - set(labels.tolist())
     if missing:
         raise ValueError(f"no track of the classes {sorted(missing)}")
@@ -118,10 +136,8 @@ def fit_genre_head(
     apart = scaled - centres[members]
     scatter = (apart * weight[:, None]).T @ apart / weight.sum()
     sphere = np.trace(scatter) / len(scatter) * np.eye(len(scatter))
-    scatter = (1 - recipe.shrinkage) * scatter + recipe.shrinkage * sphere
+    scatter = (1 - shrinkage) * scatter + shrinkage * sphere
     towards = np.linalg.solve(scatter, centres.T).T
     offset = -0.5 * (towards * centres).sum(axis=1)
     matrix = towards / spread
-    with torch.no_grad():
-        network.genre.weight.copy_(torch.from_numpy(matrix))
-        network.genre.bias.copy_(torch.from_numpy(offset - matrix @ mean))
+    return matrix, offset - matrix @ mean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from analysis.neural import tagger_weights
 from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import Weights, write_manifest
 from analysis.training import model_card
+from analysis.training.companion_heads import Agreement
 from analysis.training.features import FeatureFit
 from analysis.training.verdicts import VerdictFigures
 
 Float = npt.NDArray[np.float32]
 
+_COMPANION = "companion."
+FUSED = f"{_COMPANION}fuse.weight"
 _HEAD = "features."
 _OF_MANIFEST = ("file", "sha256")
 
@@ -35,7 +40,10 @@ def load_network(weights: Weights) -> ListeningNetwork:
         for name, value in load_file(weights.path).items()
         if not name.startswith("familiarity.")
     }
-    network = ListeningNetwork(len(weights.settings["labels"]))
+    network = ListeningNetwork(
+        len(weights.settings["labels"]),
+        companion=any(name.startswith(_COMPANION) for name in tensors),
+    )
     if not any(name.startswith(_HEAD) for name in tensors):
         own = network.state_dict()
         tensors |= {name: own[name] for name in own if name.startswith(_HEAD)}
@@ -60,18 +68,51 @@ def with_features(
 def with_map(
     weights: Weights, matrix: Float, figures: VerdictFigures, *, version: str, out: Path
 ) -> Path:
-    """Write the same files with the embedding's space mapped by ``matrix`` (128, 128).
+    """Write the same files with the embedding's space mapped by ``matrix`` (128, 128): that of
+    sound, where a tagger hears beside the trunk.
 
     The head is linear, so that its embedding of a window is the old one mapped, of length one.
     Everything else is taken over bit by bit. Returns the manifest.
     """
     old = load_file(weights.path)
     turn = torch.from_numpy(matrix)
-    heads = {name: turn @ old[name].float() for name in ("project.weight", "project.bias")}
+    heads = {name: turn @ old[name].float() for name in space_of(old)}
     fields = _fields(weights)
     fields["version"] = version
     fields.setdefault("figures", {})["verdicts"] = _rounded(asdict(figures))
     return _write(weights, heads, fields, out=out)
+
+
+def with_companion(
+    weights: Weights, network: ListeningNetwork, agreement: Agreement, *, version: str, out: Path
+) -> Path:
+    """Write the same files with the network's companion.
+
+    Everything else is taken over bit by bit. Returns the manifest.
+    """
+    heads = {
+        name: value for name, value in network.state_dict().items() if name.startswith(_COMPANION)
+    }
+    fields = _fields(weights)
+    fields["version"] = version
+    fields["settings"] |= {
+        "sound_temperature": agreement.temperature,
+        "tagger": tagger_weights.identity(),
+    }
+    return _write(weights, heads, fields, out=out)
+
+
+def as_kept(name: str, value: Tensor) -> Tensor:
+    """A tensor as the file has it: in half precision, the companion's few in full."""
+    keeps = name.startswith(_COMPANION) or not value.is_floating_point()
+    return (value if keeps else value.half()).contiguous()
+
+
+def space_of(tensors: Collection[str]) -> tuple[str, ...]:
+    """The tensors whose linear image the space is in which tracks are compared."""
+    if FUSED in tensors:
+        return (FUSED,)
+    return ("project.weight", "project.bias")
 
 
 def _fields(weights: Weights) -> dict[str, Any]:
@@ -84,9 +125,9 @@ def _fields(weights: Weights) -> dict[str, Any]:
 def _write(
     weights: Weights, heads: dict[str, Tensor], fields: dict[str, Any], *, out: Path
 ) -> Path:
-    """All tensors of ``weights`` but these, in half precision; the manifest; the card."""
+    """All tensors of ``weights`` but these, as they are kept; the manifest; the card."""
     tensors = load_file(weights.path)
-    tensors |= {name: value.half().contiguous() for name, value in heads.items()}
+    tensors |= {name: as_kept(name, value) for name, value in heads.items()}
     out.mkdir(parents=True, exist_ok=True)
     file = out / weights.path.name
     unfinished = file.with_suffix(".new")

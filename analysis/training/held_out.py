@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from analysis.neural.ears import Ears
+from analysis.sound.mel import log_mel
 from analysis.training.datasets import MelCorpus
 from analysis.training.genre import hear_tracks
 
@@ -77,7 +78,7 @@ def together(splits: Mapping[str, MelCorpus]) -> MelCorpus:
     parts = list(splits.values())
     return MelCorpus(
         ids=[track for part in parts for track in part.ids],
-        mel=np.concatenate([part.mel for part in parts]),
+        mel=_as_wide([part.mel for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
         names=parts[0].names,
         artists=[artist for part in parts for artist in part.artists],
@@ -87,7 +88,18 @@ def together(splits: Mapping[str, MelCorpus]) -> MelCorpus:
             if any(part.tempo_bpm is None for part in parts)
             else np.concatenate([part.tempo_bpm for part in parts if part.tempo_bpm is not None])
         ),
+        tagged=(
+            None
+            if any(part.tagged is None for part in parts)
+            else [rows for part in parts for rows in part.tagged or ()]
+        ),
     )
+
+
+def _as_wide(pictures: Sequence[UInt8]) -> UInt8:
+    """Pictures (n, 128, T_i) as one array, the narrower ones repeated up to the widest."""
+    widest = max(each.shape[2] for each in pictures)
+    return np.concatenate([each[:, :, np.arange(widest) % each.shape[2]] for each in pictures])
 
 
 def _columns(parts: Sequence[MelCorpus]) -> Int | None:
@@ -139,9 +151,16 @@ class HeldOut:
 
     def answers(self, pictures: Sequence[UInt8]) -> Answers:
         """What each track's judge says to a picture (128, T) of it, in the corpus's order."""
+        return self._answers(lambda ears, rows: hear(ears, [pictures[row] for row in rows]))
+
+    def answers_to_sound(self, sounds: Sequence[Float]) -> Answers:
+        """The same, to 22,050 Hz mono sound of each track, as the product hears an upload."""
+        return self._answers(lambda ears, rows: hear_sound(ears, [sounds[row] for row in rows]))
+
+    def _answers(self, hear_rows: Callable[[Ears, Int], Answers]) -> Answers:
         by_row: dict[int, tuple[Float, Float, Float]] = {}
         for one, rows in self.by_judge():
-            found = hear(one.ears, [pictures[row] for row in rows])
+            found = hear_rows(one.ears, rows)
             parts = zip(found.probabilities, found.embeddings, found.pooled, strict=True)
             by_row.update(zip(rows.tolist(), parts, strict=True))
         ordered = [by_row[row] for row in range(len(self))]
@@ -179,6 +198,7 @@ def subset(corpus: MelCorpus, rows: Sequence[int] | Int) -> MelCorpus:
         artists=[corpus.artists[row] for row in rows],
         columns=None if corpus.columns is None else corpus.columns[np.asarray(rows)],
         tempo_bpm=None if corpus.tempo_bpm is None else corpus.tempo_bpm[np.asarray(rows)],
+        tagged=None if corpus.tagged is None else [corpus.tagged[row] for row in rows],
     )
 
 
@@ -191,9 +211,20 @@ class Answers:
     pooled: Float  # (n, 512), the trunk's features before its heads
 
 
-def hear(ears: Ears, pictures: Sequence[Any]) -> Answers:
-    """Answers of the product (``Ears.predict``) to pictures (128, T) uint8 of any length."""
-    predicted = [ears.predict(picture) for picture in pictures]
+def hear_sound(ears: Ears, sounds: Sequence[Float]) -> Answers:
+    """Answers of the product to 22,050 Hz mono sounds (n,)."""
+    return hear(ears, [log_mel(mono) for mono in sounds], [ears.tag(mono) for mono in sounds])
+
+
+def hear(
+    ears: Ears, pictures: Sequence[Any], tagged: Sequence[Float | None] | None = None
+) -> Answers:
+    """Answers of the product (``Ears.predict``) to pictures (128, T) uint8 of any length, and to
+    what the tagger heard in their sound."""
+    beside = [None] * len(pictures) if tagged is None else tagged
+    predicted = [
+        ears.predict(picture, tagged=rows) for picture, rows in zip(pictures, beside, strict=True)
+    ]
     _, pooled, _ = hear_tracks(
         ears.network,
         pictures,  # type: ignore[arg-type]  # any sequence of pictures will do

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from analysis.neural import taggers
+from analysis.neural.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, compressed
 from analysis.sound.mel import COLUMNS_PER_SECOND, SAMPLE_RATE, TOP_DB, mel_edges_hz
-from analysis.training import taggers
-from analysis.training.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, compressed
 
 # Power of the loudest mel cell of real recordings: the median over 12 tracks of GTZAN.
 LOUDEST_CELL = 66.0

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import soxr
 import torch
 
+from analysis.neural import taggers
 from analysis.sound.decode import UndecodableAudio
 from analysis.sound.mel import SAMPLE_RATE, log_mel
-from analysis.training import taggers
 from analysis.training.imagination import LOUDEST_CELL, LOUDEST_FRAME
 from analysis.training.picture_bank import digest_of
 from analysis.training.sound_files import mono_of_file

@@ -57,6 +57,9 @@ def _in_a_nutshell(manifest: Manifest) -> Iterable[str]:
     yield paragraph(
         "For engineers: a ResNet18 on one-channel mel pictures of 9.9 s with a linear genre head",
         "and a projection to 128 dimensions trained with triplet loss; one pass serves all.",
+        "Where there is sound, a tagger hears patches of 3 s of it besides."
+        if "tagger" in manifest["settings"]
+        else "",
     )
 
 
@@ -93,6 +96,16 @@ def _facts(manifest: Manifest) -> str:
         lines.append(
             "- **Trunk:** learned from music without genre labels and kept as it was; what was "
             "fitted on labelled tracks are the heads."
+        )
+    if "tagger" in settings:
+        lines.append(
+            "- **Beside the trunk, on sound:** the MusiCNN tagger (Pons & Serra 2019, "
+            f"{settings['tagger']}, ISC, read from the package `musicnn`). Genre logits are those "
+            "of both listeners, added up; the embedding is a linear map of both vectors. A linear "
+            "discriminant and that map were fitted on the sound that there is of labelled tracks; "
+            "how much each listener counts, and the temperature of both together "
+            f"({settings['sound_temperature']:.3f}), on that of held-out ones. Pictures without "
+            "sound are heard by the trunk alone, and their embeddings are in a space of their own."
         )
     if settings.get("also_heard"):
         lines.append(f"- **Also heard in training:** {', '.join(settings['also_heard'])}.")

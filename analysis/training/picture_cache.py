@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from analysis.neural.companion import WindowTagger
 from analysis.sound.decode import UndecodableAudio
 from analysis.sound.mel import HOP_LENGTH, log_mel
 from analysis.training.sound_files import mono_of_file
@@ -29,11 +31,13 @@ _PASSING = frozenset({"not_found"})  # reasons that may be gone tomorrow
 class Drawn:
     """Pictures (k, 128, T) uint8 of a file's excerpts, or why there are none.
 
-    T is 387 (30 s) where the file is that long, else k is 1.
+    T is 387 (30 s) where the file is that long, else k is 1. ``tagged`` (n, 200) is what the
+    tagger heard in the excerpts' windows, if there is one.
     """
 
     pictures: npt.NDArray[np.uint8] | None
     refusal: str = ""
+    tagged: npt.NDArray[np.float32] | None = None
 
 
 class PictureCache:
@@ -43,11 +47,14 @@ class PictureCache:
     changed since (size or time) is drawn again.
     """
 
-    def __init__(self, folder: Path, *, excerpts: int = 3) -> None:
+    def __init__(
+        self, folder: Path, *, excerpts: int = 3, tagger: WindowTagger | None = None
+    ) -> None:
         if excerpts < 1:
             raise ValueError(f"at least one excerpt per file is needed, got {excerpts}")
         self._folder = folder
         self._excerpts = excerpts
+        self._tagger = tagger
 
     def draw_all(self, paths: Sequence[Path]) -> Iterator[Drawn]:
         """Pictures of each file in turn; several are decoded at a time."""
@@ -67,8 +74,10 @@ class PictureCache:
         identity = (os.fsencode(path.resolve()), status.st_size, status.st_mtime_ns)
         name = hashlib.sha256(repr((identity, self._excerpts, _VERSION)).encode()).hexdigest()[:32]
         pictures, refusal = self._folder / f"{name}.npy", self._folder / f"{name}.txt"
-        if pictures.exists():
-            return Drawn(np.load(pictures))
+        tags = self._folder / f"{name}.tagged.npy"
+        if pictures.exists() and (self._tagger is None or tags.exists()):
+            heard = None if self._tagger is None else np.load(tags)
+            return Drawn(np.load(pictures), tagged=heard)
         if refusal.exists():
             return Drawn(None, refusal.read_text(encoding="utf-8"))
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -78,11 +87,14 @@ class PictureCache:
             if error.code not in _PASSING:
                 _put(refusal, error.message.encode())
             return Drawn(None, error.message)
-        drawn = np.stack([log_mel(piece) for piece in excerpts(mono, most=self._excerpts)])
-        unfinished = pictures.with_suffix(f".{os.getpid()}.new.npy")
-        np.save(unfinished, drawn)
-        unfinished.replace(pictures)
-        return Drawn(drawn)
+        pieces = excerpts(mono, most=self._excerpts)
+        tagged = None
+        if self._tagger is not None:
+            tagged = np.concatenate([self._tagger.hear(piece) for piece in pieces])
+            _save(tags, tagged)
+        drawn = np.stack([log_mel(piece) for piece in pieces])
+        _save(pictures, drawn)
+        return Drawn(drawn, tagged=tagged)
 
 
 def excerpts(mono: npt.NDArray[np.float32], *, most: int) -> list[npt.NDArray[np.float32]]:
@@ -96,6 +108,12 @@ def excerpts(mono: npt.NDArray[np.float32], *, most: int) -> list[npt.NDArray[np
     centres = (np.arange(count) + 0.5) / count * mono.size
     starts = (centres - _EXCERPT_SAMPLES / 2).astype(int)
     return [mono[start : start + _EXCERPT_SAMPLES] for start in starts]
+
+
+def _save(path: Path, values: npt.NDArray[Any]) -> None:
+    unfinished = path.with_suffix(f".{os.getpid()}.new.npy")
+    np.save(unfinished, values)
+    unfinished.replace(path)
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from analysis.neural.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, TAGS, Tagger, compressed
 from analysis.sound.mel import COLUMNS_PER_SECOND
 from analysis.training import transfer
 from analysis.training.augment import (
@@ -33,7 +34,6 @@ from analysis.training.imagination import LOUDEST_FRAME, imagine, patches_of
 from analysis.training.loop import fit, generators
 from analysis.training.picture_bank import PictureBank
 from analysis.training.recipe import Optimisation
-from analysis.training.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, TAGS, Tagger, compressed
 
 if TYPE_CHECKING:
     from analysis.training.lessons import Lessons

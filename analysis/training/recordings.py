@@ -20,11 +20,19 @@ def sound_of(folder: Path) -> dict[str, Path]:
 
 
 def recordings(
-    judge: Judge, splits: Mapping, *, audio: Path, other: Mapping[str, Path]
+    judge: Judge,
+    splits: Mapping,
+    *,
+    audio: Path,
+    other: Mapping[str, Path],
+    clips: Path | None = None,
+    beside: Mapping[str, Path] | None = None,
 ) -> list[Recording]:
     """One entry for each recording: sound where there is sound, else the corpus's picture.
 
-    ``audio`` is the folder of the corpus's sound files, ``other`` names folders of other music.
+    ``audio`` is the folder of the corpus's sound files, ``clips`` that of short ones, which are
+    only there to be mistaken for others; ``other`` names folders of other music, ``beside`` such as
+    nothing is looked for from.
     Tracks that the judge was trained on are a source of their own.
     """
     corpus = together(splits)
@@ -42,12 +50,19 @@ def recordings(
         for track, picture in zip(corpus.ids, corpus.mel, strict=True)
         if track not in sound
     ]
-    found += [Recording(path.stem, "demo", path=path) for path in demo_files()]
-    for name, folder in other.items():
+    if clips is not None:
         found += [
-            Recording(str(path.relative_to(folder)), name, path=path)
-            for path in music_files([folder], least_seconds=LEAST_SECONDS)
+            Recording(track, "GTZAN clips", path=path, is_query=False)
+            for track, path in sound_of(clips).items()
+            if track not in sound
         ]
+    found += [Recording(path.stem, "demo", path=path) for path in demo_files()]
+    for folders, is_query in ((other, True), (beside or {}, False)):
+        for name, folder in folders.items():
+            found += [
+                Recording(str(path.relative_to(folder)), name, path=path, is_query=is_query)
+                for path in music_files([folder], least_seconds=LEAST_SECONDS)
+            ]
     return found
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.neural.ears import Ears
+from analysis.sound.decode import UndecodableAudio
+from analysis.sound.mel import log_mel
 from analysis.training.damage import FOR_RETRIEVAL, Damage, unchanged
-from analysis.training.sound_files import mel_of_file, read_excerpt
+from analysis.training.sound_files import mono_of_file, read_excerpt
 
 log = logging.getLogger(__name__)
 
@@ -21,20 +24,33 @@ Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
 EXCERPT_S = 30.0
-_ORIGINAL = "original"
-_CACHE_VERSION = 1
+_ORIGINAL, _TAGGED = "original", ".tagged"
+_CACHE_VERSION = 2
 # Two pictures of equal length that agree like this show one recording: it is kept once.
 _SAME_RECORDING = 0.995
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording: its sound file, or only a picture of it; ``source`` says where it is from."""
+    """A recording: its sound file, or only a picture of it; ``source`` says where it is from.
+
+    Copies of it are looked for unless ``is_query`` says no, or there is no sound to damage.
+    """
 
     name: str
     source: str
     path: Path | None = None
     picture: UInt8 | None = None
+    is_query: bool = True
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A sound as the ears take it: its mel picture (128, T), and what their tagger heard in its
+    windows, (n, 200), if they have one."""
+
+    picture: UInt8
+    tagged: Float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,25 +70,37 @@ class Found:
 @dataclass(frozen=True)
 class RetrievalFigures:
     """Queries of every damage against one gallery. ``gallery_by_source`` counts recordings,
-    ``excerpt_s`` is what was taken from the middle of each sound file."""
+    ``excerpt_s`` is what was taken from the middle of each sound file. ``without_sound`` recordings
+    were left out: ears that hear sound cannot place pictures beside it."""
 
     gallery: int
     gallery_by_source: dict[str, int]
     queries_by_source: dict[str, int]
     excerpt_s: float
     damages: dict[str, Found]
+    without_sound: int = 0
 
 
 class Pictures:
-    """Mel pictures of recordings and of their damaged copies, kept on disk between runs."""
+    """Recordings and their damaged copies as the ears take them, kept on disk between runs.
 
-    def __init__(self, folder: Path, *, excerpt_s: float = EXCERPT_S) -> None:
+    ``tag`` is :meth:`analysis.neural.ears.Ears.tag`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        excerpt_s: float = EXCERPT_S,
+        tag: Callable[[Float], Float | None] | None = None,
+    ) -> None:
         self._folder = folder
         self.excerpt_s = excerpt_s
+        self._tag = tag or (lambda _mono: None)
         folder.mkdir(parents=True, exist_ok=True)
 
-    def of(self, recording: Recording, damages: Sequence[Damage]) -> dict[str, UInt8]:
-        """Picture of the original by the name "original", and of each damage by its name.
+    def of(self, recording: Recording, damages: Sequence[Damage]) -> dict[str, Drawn]:
+        """The original by the name "original", and each damaged copy by its damage's name.
 
         The original of a sound file is its excerpt as a float file. Raises ValueError for a
         recording without sound if damages are wanted.
@@ -80,26 +108,33 @@ class Pictures:
         if recording.path is None:
             if damages or recording.picture is None:
                 raise ValueError(f"{recording.name} has no sound file")
-            return {_ORIGINAL: recording.picture}
+            return {_ORIGINAL: Drawn(recording.picture)}
         cached = self._folder / f"{self._key(recording.path)}.npz"
-        pictures: dict[str, UInt8] = {}
+        kept: dict[str, npt.NDArray[Any]] = {}
         if cached.exists():
             with np.load(cached) as archive:
-                pictures = dict(archive)
+                kept = dict(archive)
         wanted = (Damage(_ORIGINAL, _ORIGINAL, unchanged), *damages)
-        missing = [damage for damage in wanted if damage.name not in pictures]
+        missing = [damage for damage in wanted if damage.name not in kept]
         if missing:
             sound, rate = read_excerpt(recording.path, seconds=self.excerpt_s)
             seed = int(self._key(recording.path)[:8], 16)
             for damage in missing:
                 stem = self._folder / f"{self._key(recording.path)}-{damage.name}"
                 written = damage.write(sound, rate, stem=stem, seed=seed)
-                pictures[damage.name] = mel_of_file(written)
+                mono = mono_of_file(written)
                 written.unlink()
+                kept[damage.name] = log_mel(mono)
+                tagged = self._tag(mono)
+                if tagged is not None:
+                    kept[f"{damage.name}{_TAGGED}"] = tagged
             fresh = cached.with_suffix(".new.npz")
-            np.savez(fresh, **pictures)  # type: ignore[arg-type]  # names are free
+            np.savez(fresh, **kept)  # type: ignore[arg-type]  # names are free
             fresh.replace(cached)
-        return {damage.name: pictures[damage.name] for damage in wanted}
+        return {
+            damage.name: Drawn(kept[damage.name], kept.get(f"{damage.name}{_TAGGED}"))
+            for damage in wanted
+        }
 
     def _key(self, path: Path) -> str:
         told = f"{_CACHE_VERSION} {self.excerpt_s} {path.resolve()} {path.stat().st_size}"
@@ -148,22 +183,37 @@ def retrieval(
     pictures: Pictures,
     damages: Sequence[Damage] = FOR_RETRIEVAL,
 ) -> RetrievalFigures:
-    """Look for damaged copies of all recordings with sound in a gallery of all recordings."""
-    drawn = []
+    """Look for damaged copies of all recordings with sound in a gallery of all recordings.
+
+    Ears that hear with a tagger place sound elsewhere than pictures: recordings of which there is
+    no sound are then left out.
+    """
+    told = len(recordings)
+    if ears.network.companion is not None:
+        recordings = [one for one in recordings if one.path is not None]
+    usable, drawn = [], []
     for index, one in enumerate(recordings):
-        drawn.append(pictures.of(one, damages if one.path else ()))
+        try:
+            drawn.append(pictures.of(one, damages if one.path and one.is_query else ()))
+            usable.append(one)
+        except UndecodableAudio as error:
+            log.info("%s is left out: %s", one.name, error)
         if index % 50 == 49:
             log.info("%d of %d recordings drawn", index + 1, len(recordings))
-    kept = distinct(recordings, [each[_ORIGINAL] for each in drawn])
-    chosen = [recordings[row] for row in kept]
+    kept = distinct(usable, [each[_ORIGINAL].picture for each in drawn])
+    chosen = [usable[row] for row in kept]
     drawn = [drawn[row] for row in kept]
-    gallery = np.stack([ears.predict(each[_ORIGINAL])[1] for each in drawn])
+
+    def place(one: Drawn) -> Float:
+        return ears.predict(one.picture, tagged=one.tagged)[1]
+
+    gallery = np.stack([place(each[_ORIGINAL]) for each in drawn])
     log.info("gallery of %d recordings heard", len(gallery))
-    rows = [row for row, one in enumerate(chosen) if one.path is not None]
+    rows = [row for row, one in enumerate(chosen) if one.path is not None and one.is_query]
     sources = [chosen[row].source for row in rows]
     found = {}
     for damage in damages:
-        queries = np.stack([ears.predict(drawn[row][damage.name])[1] for row in rows])
+        queries = np.stack([place(drawn[row][damage.name]) for row in rows])
         found[damage.name] = look_for(damage.title, queries, gallery, np.array(rows), sources)
         log.info("%s: hit@1 %.3f", damage.name, found[damage.name].hit_at_1)
     return RetrievalFigures(
@@ -172,6 +222,7 @@ def retrieval(
         queries_by_source=_count(sources),
         excerpt_s=pictures.excerpt_s,
         damages=found,
+        without_sound=told - len(recordings),
     )
 
 

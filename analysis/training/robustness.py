@@ -12,7 +12,7 @@ import soundfile
 
 from analysis.training.damage import FOR_GENRE, Damage
 from analysis.training.held_out import Answers, HeldOut
-from analysis.training.sound_files import mel_of_file
+from analysis.training.sound_files import mono_of_file
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ def robustness(
     """Damage the sound files of held-out tracks (by id) and hear them again, through files."""
     heard = tracks.only(sorted(files))
     paths = [files[track] for track in heard.corpus.ids]
-    clean = heard.answers([mel_of_file(path) for path in paths])
+    clean = heard.answers_to_sound([mono_of_file(path) for path in paths])
     figures = {}
     with tempfile.TemporaryDirectory(prefix="svp-damage-") as folder:
         for damage in damages:
-            pictures = []
+            sounds = []
             for index, path in enumerate(paths):
                 sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
                 damaged = damage.write(sound.T, rate, stem=Path(folder) / "sound", seed=index)
-                pictures.append(mel_of_file(damaged))
+                sounds.append(mono_of_file(damaged))
                 damaged.unlink()
-            figures[damage.name] = _compare(damage, clean, heard.answers(pictures), heard)
+            figures[damage.name] = _compare(damage, clean, heard.answers_to_sound(sounds), heard)
     return RobustnessFigures(
         tracks=len(heard),
         undamaged_accuracy=_accuracy(clean, heard),

@@ -13,13 +13,22 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from analysis.neural import familiarity
+from analysis.neural import familiarity, tagger_weights
 from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import write_manifest
 from analysis.training import evaluation, model_card
+from analysis.training.companion_heads import (
+    Agreement,
+    agree,
+    answers_of_both,
+    apply,
+    fit_companion,
+)
 from analysis.training.datasets import MelCorpus
 from analysis.training.genre import hear_tracks
+from analysis.training.head_shipping import as_kept
 from analysis.training.heads import EmbeddingRecipe, fit_temperature, train_embedding_head
+from analysis.training.held_out import together
 from analysis.training.similarity import mel_statistics, standardised, unit
 
 _CPU = torch.device("cpu")
@@ -33,6 +42,15 @@ class Evaluated:
     temperature: float
     known: familiarity.Familiarity
     figures: dict[str, Any]
+    agreement: Agreement | None = None  # with the companion, if the network has one
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Tracks of which a tagger heard the sound: to learn from, and held out."""
+
+    train: MelCorpus
+    validation: MelCorpus
 
 
 @dataclass(frozen=True)
@@ -58,8 +76,11 @@ def fit_and_measure(
     validation: MelCorpus,
     *,
     recipe: EmbeddingRecipe,
+    sounds: Sounds | None = None,
 ) -> Evaluated:
-    """Fit embedding head, temperature and familiarity, and take the figures of the card.
+    """Fit embedding head, temperature and familiarity, and take the figures of the card; with
+    ``sounds``, a companion's heads, too. Figures are those of both listeners where the validation
+    tracks themselves were tagged.
 
     Temperature is fitted on the validation tracks, so their calibration error would flatter. It is
     therefore measured cross-fitted: each half with the temperature fitted on the other, halves
@@ -71,6 +92,14 @@ def fit_and_measure(
     temperature = fit_temperature(logits, validation.labels)
     known = familiarity.fit(train_pooled, train.labels, pooled)
     probabilities = _softmax(logits / temperature)
+    agreement = None
+    if sounds is not None:
+        fit_companion(network, sounds.train)
+        agreement = agree(network, sounds.validation)
+        apply(network, agreement)
+        if sounds.validation is validation:
+            logits, embeddings = answers_of_both(network, validation)
+            probabilities = _softmax(logits / agreement.temperature)
     genres = [validation.names[index] for index in validation.labels]
     stats = standardised(mel_statistics(validation.mel))
     generator = np.random.default_rng(0)
@@ -97,7 +126,7 @@ def fit_and_measure(
             for name, vectors in spaces.items()
         },
     }
-    return Evaluated(network, temperature, known, figures)
+    return Evaluated(network, temperature, known, figures, agreement)
 
 
 def refit_on_all(
@@ -106,23 +135,33 @@ def refit_on_all(
     everything: MelCorpus,
     *,
     recipe: EmbeddingRecipe,
+    sounds: Sounds | None = None,
 ) -> Evaluated:
     """A network that has learned from the validation tracks, too, to ship in the place of the one
     that was measured.
 
-    Temperature, familiarity and figures stay those of the measured one: there is nothing left to
-    take them on.
+    Temperature, agreement, familiarity and figures stay those of the measured one: there is nothing
+    left to take them on.
     """
     train_embedding_head(network, everything, recipe=recipe)
+    if sounds is not None and evaluated.agreement is not None:
+        fit_companion(network, together({"train": sounds.train, "valid": sounds.validation}))
+        apply(network, evaluated.agreement)
     return replace(evaluated, network=network)
 
 
 def ship(evaluated: Evaluated, *, folder: Path, labels: list[str], made: Provenance) -> Path:
     """Write ``ears.safetensors`` (fp16), ``ears.json`` and ``ears.md``; returns the manifest."""
-    tensors = {
-        name: value.half().contiguous() if value.is_floating_point() else value
-        for name, value in evaluated.network.state_dict().items()
+    settings: dict[str, Any] = {
+        "labels": labels,
+        "temperature": evaluated.temperature,
+        "trained_on": made.trained_on,
+        "trunk": made.trunk,
     }
+    if evaluated.agreement is not None:
+        settings["sound_temperature"] = evaluated.agreement.temperature
+        settings["tagger"] = tagger_weights.identity()
+    tensors = {name: as_kept(name, value) for name, value in evaluated.network.state_dict().items()}
     # In full precision: small eigenvalues make large numbers.
     for name, value in evaluated.known.arrays().items():
         tensors[f"familiarity.{name}"] = torch.from_numpy(value)
@@ -136,12 +175,7 @@ def ship(evaluated: Evaluated, *, folder: Path, labels: list[str], made: Provena
         version=made.version,
         licence="MIT",
         source=made.source,
-        settings={
-            "labels": labels,
-            "temperature": evaluated.temperature,
-            "trained_on": made.trained_on,
-            "trunk": made.trunk,
-        },
+        settings=settings,
         figures=_rounded(evaluated.figures),
         recipe=made.recipe,
         **({} if made.data is None else {"data": made.data}),

@@ -36,11 +36,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Track:
-    """A file with its pictures (k, 128, T) uint8, see
+    """A file with its pictures (k, 128, T) uint8 and what a tagger heard, see
     :class:`~analysis.training.picture_cache.Drawn`."""
 
     file: LabelledFile
     pictures: npt.NDArray[np.uint8]
+    tagged: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def read_tracks(
         if first is not file:
             skipped.append(Skipped(file, f"The same sound as {first.shown}."))
             continue
-        tracks.append(Track(file, drawn.pictures))
+        tracks.append(Track(file, drawn.pictures, drawn.tagged))
     if bad * 2 > len(files):
         raise UnusableCorpus(
             f"{bad} of {len(files)} files cannot be read, first {skipped[0].file.shown}: "
@@ -189,19 +190,66 @@ def _check_split(
 
 def _corpus(tracks: Sequence[Track], names: list[str], root: Path) -> MelCorpus:
     """A row per track: its excerpts behind one another, repeated up to the longest of them."""
-    own = np.array([track.pictures.shape[0] * track.pictures.shape[2] for track in tracks])
-    mel = np.empty((len(tracks), 128, own.max()), dtype=np.uint8)
-    for row, track in zip(mel, tracks, strict=True):
-        joined = np.concatenate(track.pictures, axis=1)
-        row[:] = joined[:, np.arange(row.shape[1]) % joined.shape[1]]
+    mel, own = _filled([track.pictures for track in tracks])
     return MelCorpus(
         ids=[_identity(track.file, root) for track in tracks],
         mel=mel,
         labels=np.array([names.index(track.file.genre) for track in tracks], dtype=np.int64),
         names=names,
         artists=[_artist(track.file) for track in tracks],
-        columns=own.astype(np.int64),
+        columns=own,
         piece_columns=EXCERPT_COLUMNS,
+        tagged=_all_tagged([track.tagged for track in tracks]),
+    )
+
+
+def _filled(
+    pictures: Sequence[npt.NDArray[np.uint8]],
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Pictures (k, 128, T) as one array (n, 128, columns), and how many columns are each one's."""
+    own = np.array([each.shape[0] * each.shape[2] for each in pictures], dtype=np.int64)
+    mel = np.empty((len(pictures), 128, own.max()), dtype=np.uint8)
+    for row, each in zip(mel, pictures, strict=True):
+        joined = np.concatenate(each, axis=1)
+        row[:] = joined[:, np.arange(row.shape[1]) % joined.shape[1]]
+    return mel, own
+
+
+def _all_tagged(
+    tagged: Sequence[npt.NDArray[np.float32] | None],
+) -> list[npt.NDArray[np.float32]] | None:
+    known = [rows for rows in tagged if rows is not None]
+    return known if len(known) == len(tagged) else None
+
+
+def sound_of_pictures(
+    corpus: MelCorpus, folders: Sequence[Path], *, cache: PictureCache
+) -> MelCorpus:
+    """The sound that there is of tracks known by pictures: files named after the tracks' ids, a
+    row each. Raises :class:`~analysis.training.labelled_files.UnusableCorpus` if there is none."""
+    row_of = {track: row for row, track in enumerate(corpus.ids)}
+    paths = [path for folder in folders for path in sorted(folder.iterdir()) if path.stem in row_of]
+    heard = [
+        (row_of[path.stem], drawn)
+        for path, drawn in zip(paths, cache.draw_all(paths), strict=True)
+        if drawn.pictures is not None
+    ]
+    rows = [row for row, _ in heard]
+    if not rows:
+        raise UnusableCorpus(
+            f"no file in {', '.join(str(folder) for folder in folders)} is named after a track of "
+            "the corpus, or none can be read"
+        )
+    mel, own = _filled([drawn.pictures for _, drawn in heard if drawn.pictures is not None])
+    return MelCorpus(
+        ids=[corpus.ids[row] for row in rows],
+        mel=mel,
+        labels=corpus.labels[rows],
+        names=corpus.names,
+        artists=[corpus.artists[row] for row in rows],
+        columns=own,
+        piece_columns=EXCERPT_COLUMNS,
+        tagged=_all_tagged([drawn.tagged for _, drawn in heard]),
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from analysis.training.comparison_verdicts import BETTER, NOT_WORSE, UNDECIDED, WORSE
+from analysis.training.head_shipping import space_of
 from analysis.training.verdicts import (
     FEWEST_ARTISTS,
     FEWEST_OF_EACH,
@@ -30,7 +31,6 @@ MARGIN = 0.02
 """A candidate counts as not worse if it ranks at most this much less of the comparisons right, at
 the lower end of the 95 % interval of the difference."""
 
-_MAPPED = ("project.weight", "project.bias")
 # What rounding to half precision leaves of a map that is none.
 _ROUNDING = 0.02
 
@@ -39,13 +39,14 @@ def map_between(old: Path, new: Path) -> Float | None:
     """The linear map (128, 128) by which the embedding of the second safetensors file is made of
     the first's, where it is the only difference between the two; None if anything else differs."""
     before, after = load_file(old), load_file(new)
-    if before.keys() != after.keys() or not all(name in before for name in _MAPPED):
+    mapped = space_of(before)
+    if before.keys() != after.keys() or not all(name in before for name in mapped):
         return None
     for name, value in before.items():
-        if name not in _MAPPED and not torch.equal(value, after[name]):
+        if name not in mapped and not torch.equal(value, after[name]):
             return None
     first, second = (
-        torch.cat([found[_MAPPED[0]].double(), found[_MAPPED[1]].double()[:, None]], dim=1)
+        torch.cat([found[name].double().reshape(len(found[name]), -1) for name in mapped], dim=1)
         for found in (before, after)
     )
     if first.shape != second.shape:

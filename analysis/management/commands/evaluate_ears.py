@@ -47,6 +47,13 @@ class Command(BaseCommand):
             metavar="[NAME=]FOLDER",
             help="folders of other music for the gallery of retrieval",
         )
+        parser.add_argument(
+            "--gallery",
+            nargs="+",
+            default=[],
+            metavar="[NAME=]FOLDER",
+            help="folders of more music for the gallery, whose copies are not looked for",
+        )
         parser.add_argument("--musicnn", type=Path, help="folder of MSD_musicnn's checkpoint")
         parser.add_argument(
             "--run", type=Path, default=Path("runs/evaluate"), help="what is kept between runs"
@@ -124,17 +131,23 @@ class Command(BaseCommand):
             judge(Ears(each), splits, trained_on=options["trained_on"])
             for each in weights or [find("ears")]
         ]
-        music = {}
-        for given in options["audio"]:
-            name, _, folder = given.rpartition("=")
-            music[name or Path(folder).name] = Path(folder)
-            if not Path(folder).is_dir():
-                raise CommandError(f"{folder} is not a folder")
         return evaluations.Bench(
             judges=judges,
             splits=splits,
             data=options["data"],
             run_dir=options["run"],
-            music=music,
+            music=_folders(options["audio"]),
+            beside=_folders(options["gallery"]),
             peer=options["musicnn"],
         )
+
+
+def _folders(given: list[str]) -> dict[str, Path]:
+    """Folders by the names that the options give them, or their own."""
+    found = {}
+    for one in given:
+        name, _, folder = one.rpartition("=")
+        if not Path(folder).is_dir():
+            raise CommandError(f"{folder} is not a folder")
+        found[name or Path(folder).name] = Path(folder)
+    return found

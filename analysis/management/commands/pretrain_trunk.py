@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 if TYPE_CHECKING:
+    from analysis.neural.taggers import Tagger
     from analysis.training.distributed import Processes
     from analysis.training.judges import Judge, UInt8
     from analysis.training.lessons import Lessons
     from analysis.training.picture_teacher import PictureTeacher
-    from analysis.training.taggers import Tagger
 
 # Columns between the places where a teacher judges a picture beforehand.
 _NEAR, _FAR = 15, 50
@@ -69,12 +69,12 @@ class Command(BaseCommand):
         import torch
         from safetensors.torch import load_file, save_file
 
+        from analysis.neural.taggers import load_tagger
         from analysis.training.distillation import JUDGED_ONCE, DistillationRecipe, distil
         from analysis.training.distributed import pick_device, processes
         from analysis.training.judges import Always, Once, judged_once
         from analysis.training.lessons import EXCERPT_SECONDS, lessons_from_sound
         from analysis.training.sound_files import music_files
-        from analysis.training.taggers import load_tagger
         from analysis.training.transfer import is_of_trunk
 
         logging.getLogger("analysis").setLevel(logging.INFO)

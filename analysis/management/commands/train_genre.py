@@ -29,6 +29,14 @@ class Command(BaseCommand):
             help="folder with one folder of sound files per genre; or CSV with path, genre and "
             "perhaps artist, split; or folder with train.npz, valid.npz, tracks.csv",
         )
+        parser.add_argument(
+            "--sound",
+            nargs="+",
+            default=[],
+            metavar="FOLDER",
+            help="with pictures: folders with sound of their tracks, in files named after them, to "
+            "fit what the tagger adds where there is sound",
+        )
         # torchrun stops at --run: it takes it for one of its own options, cut short.
         parser.add_argument(
             "--run",
@@ -90,6 +98,7 @@ class Command(BaseCommand):
             run=Path(options["run"]),
             out=Path(options["out"]),
             version=options["model_version"],
+            sound=tuple(Path(folder) for folder in options["sound"]),
             init=tuple(options["init"]) if options["init"] else None,
             trunk=options["trunk"],
             on_all=options["on_all"],

@@ -31,6 +31,14 @@ def test_a_runner_up_does_not_claim_to_be_the_answer(bass_in_the_middle):
     assert text == "What there is of pop comes from 40–90 Hz between 0:48 and 1:12."
 
 
+def test_what_the_spectrogram_does_not_show_is_not_laid_on_it(bass_in_the_middle):
+    text = sentence("pop", bass_in_the_middle, familiar=True, seen=False)
+    assert text == (
+        "Pop by the sound; the spectrogram alone would not tell. What there is of pop in it: "
+        "40–90 Hz between 0:48 and 1:12."
+    )
+
+
 def test_not_being_sure_is_said(bass_in_the_middle):
     text = sentence("pop", bass_in_the_middle, familiar=True, decided=False)
     assert text.startswith("Not sure enough to name a genre. What points to pop, the likeliest:")

@@ -26,7 +26,7 @@ def test_with_all_stems_on_it_is_the_mix(segments, whole):
     _, made = segments
     found = genre_by_stem(made)
     ears = load_ears()
-    heard = ears.hear(log_mel(whole))
+    heard = ears.hear(log_mel(whole), tagged=ears.tag(whole))
     first = found["genres"][0]
     assert first["label"] == heard.label
     assert first["probability"] == pytest.approx(heard.confidence, abs=0.01)

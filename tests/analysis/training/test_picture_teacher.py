@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from analysis.neural.taggers import TAGS, Tagger
 from analysis.sound.mel import log_mel
 from analysis.training.augment import mix_pictures
 from analysis.training.checkpoints import OtherRun
@@ -19,7 +20,6 @@ from analysis.training.picture_teacher import (
     adapt,
     explained,
 )
-from analysis.training.taggers import TAGS, Tagger
 
 
 class SmallTagger(Tagger):

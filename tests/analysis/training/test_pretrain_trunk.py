@@ -11,11 +11,11 @@ from django.core.management import CommandError, call_command
 from safetensors.torch import load_file, save_file
 
 from analysis.neural.listener import ListeningNetwork
+from analysis.neural.taggers import load_tagger
 from analysis.training.picture_teacher import PictureTeacher
-from analysis.training.taggers import load_tagger
 from analysis.training.transfer import load_trunk
+from tests.analysis.neural.test_taggers import vgg_variables, write_checkpoint
 from tests.analysis.training.test_lessons import tune
-from tests.analysis.training.test_taggers import vgg_variables, write_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+from safetensors.torch import load_file, save_file
 
-from analysis.neural.ears import load_ears
+from analysis.neural.ears import Ears, load_ears
+from analysis.neural.weights import find, read_from, write_manifest
 from analysis.training.damage import FOR_RETRIEVAL, MP3, Damage, unchanged
 from analysis.training.retrieval import Pictures, Recording, distinct, look_for, retrieval
+from analysis.training.sound_files import mono_of_file
 from tests.analysis.training.corpora import two_genres
 
 RATE = 22_050
@@ -63,10 +66,14 @@ def test_pictures_are_made_once_and_kept(tmp_path):
     made = kept.stat().st_mtime_ns
     again = Pictures(tmp_path / "run").of(recording, (MP3,))
     assert kept.stat().st_mtime_ns == made
-    for name, picture in first.items():
-        np.testing.assert_array_equal(picture, again[name])
+    for name, drawn in first.items():
+        np.testing.assert_array_equal(drawn.picture, again[name].picture)
+        assert drawn.tagged is None
     # Another length is another picture; more damages are added to what is there.
-    assert Pictures(tmp_path / "run", excerpt_s=3.0).of(recording, ())["original"].shape[1] == 39
+    assert (
+        Pictures(tmp_path / "run", excerpt_s=3.0).of(recording, ())["original"].picture.shape[1]
+        == 39
+    )
     assert set(pictures.of(recording, FOR_RETRIEVAL)) == {
         "original",
         *(damage.name for damage in FOR_RETRIEVAL),
@@ -75,21 +82,39 @@ def test_pictures_are_made_once_and_kept(tmp_path):
 
 def test_a_picture_without_sound_cannot_be_damaged(tmp_path):
     silent = Recording("x", "s", picture=np.zeros((128, 50), dtype=np.uint8))
-    assert Pictures(tmp_path).of(silent, ())["original"].shape == (128, 50)
+    assert Pictures(tmp_path).of(silent, ())["original"].picture.shape == (128, 50)
     with pytest.raises(ValueError, match="no sound"):
         Pictures(tmp_path).of(silent, (MP3,))
 
 
-def test_copies_of_files_are_looked_for_among_files_and_pictures(tmp_path):
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Ears:
+    """The ears without the tagger beside them."""
+    shipped, folder = find("ears"), tmp_path_factory.mktemp("alone")
+    tensors = load_file(shipped.path)
+    save_file(
+        {name: value for name, value in tensors.items() if not name.startswith("companion.")},
+        folder / "ears.safetensors",
+    )
+    write_manifest(
+        folder / "ears.json",
+        weights_file=folder / "ears.safetensors",
+        version="1.0.0",
+        licence="MIT",
+        source="",
+        settings=shipped.settings,
+    )
+    return Ears(read_from(folder, "ears"))
+
+
+def test_copies_of_files_are_looked_for_among_files_and_pictures(tmp_path, alone):
     corpus = two_genres(0, "p", tracks=6)
     recordings = [
         *(Recording(f"t{i}", "sound", path=tune(tmp_path / f"{i}.wav", i)) for i in range(3)),
         *(Recording(i, "pictures", picture=p) for i, p in zip(corpus.ids, corpus.mel, strict=True)),
     ]
     copies = (MP3, Damage("as_it_is", "as it is", unchanged))
-    figures = retrieval(
-        load_ears(), recordings, pictures=Pictures(tmp_path / "run"), damages=copies
-    )
+    figures = retrieval(alone, recordings, pictures=Pictures(tmp_path / "run"), damages=copies)
     assert figures.gallery == 9
     assert figures.gallery_by_source == {"pictures": 6, "sound": 3}
     assert figures.queries_by_source == {"sound": 3}
@@ -99,3 +124,20 @@ def test_copies_of_files_are_looked_for_among_files_and_pictures(tmp_path):
     assert (found.queries, found.hit_at_1) == (3, 1.0)
     assert found.cosine_to_original == pytest.approx(1.0, abs=1e-5)
     assert figures.damages["mp3_64k"].cosine_to_original < 0.99999
+
+
+def test_ears_that_hear_sound_look_among_sound(tmp_path):
+    corpus = two_genres(0, "p", tracks=2)
+    ears = load_ears()
+    recordings = [
+        *(Recording(f"t{i}", "sound", path=tune(tmp_path / f"{i}.wav", i)) for i in range(2)),
+        Recording("beside", "more", path=tune(tmp_path / "2.wav", 2), is_query=False),
+        *(Recording(i, "pictures", picture=p) for i, p in zip(corpus.ids, corpus.mel, strict=True)),
+    ]
+    pictures = Pictures(tmp_path / "run", tag=ears.tag)
+    figures = retrieval(ears, recordings, pictures=pictures, damages=(MP3,))
+    assert figures.gallery_by_source == {"more": 1, "sound": 2}
+    assert (figures.queries_by_source, figures.without_sound) == ({"sound": 2}, 2)
+    assert figures.damages["mp3_64k"].cosine_to_original < 0.99999
+    (drawn,) = pictures.of(recordings[2], ()).values()
+    np.testing.assert_array_equal(drawn.tagged, ears.tag(mono_of_file(tmp_path / "2.wav")))

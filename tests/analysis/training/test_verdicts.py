@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import find, read_from
-from analysis.training.head_shipping import load_network, with_map
+from analysis.training.head_shipping import FUSED, load_network, space_of, with_map
 from analysis.training.verdict_comparison import map_between, on_new_verdicts
 from analysis.training.verdicts import (
     JudgedPairs,
@@ -113,17 +113,39 @@ def test_the_new_ears_hear_in_the_mapped_space_and_else_as_before(tmp_path):
 
     before, after = load_file(weights.path), load_file(new.path)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {"project.weight", "project.bias"}
-    pooled = torch.randn(20, 512, generator=torch.Generator().manual_seed(1)).abs()
-    old, mapped = (_embedding(load_network(found), pooled) for found in (weights, new))
+    assert changed == {FUSED}
+    old, mapped = (_places(load_network(found)) for found in (weights, new))
     expected = old @ matrix.T
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(mapped, expected, atol=5e-3)
 
 
+def test_ears_without_a_tagger_are_mapped_where_they_place_pictures(tmp_path):
+    alone = {
+        name: value
+        for name, value in load_file(find("ears").path).items()
+        if not name.startswith("companion.")
+    }
+    assert space_of(alone) == ("project.weight", "project.bias")
+    matrix = np.eye(128, dtype=np.float32) + 0.2 * np.eye(128, k=1, dtype=np.float32)
+    turned = alone | {
+        name: (torch.from_numpy(matrix) @ alone[name].float()).half() for name in space_of(alone)
+    }
+    for name, tensors in (("old", alone), ("new", turned)):
+        save_file(tensors, tmp_path / name)
+    found = map_between(tmp_path / "old", tmp_path / "new")
+    # The weights are of half precision, and some of their directions are faint.
+    weight = alone["project.weight"].float().numpy()
+    np.testing.assert_allclose(found @ weight, matrix @ weight, atol=2e-3 * np.abs(weight).max())
+
+
 @torch.no_grad()
-def _embedding(network: ListeningNetwork, pooled: torch.Tensor) -> np.ndarray:
-    return network.embed(pooled).numpy()
+def _places(network: ListeningNetwork) -> np.ndarray:
+    """Where the network places made-up windows of sound."""
+    generator = torch.Generator().manual_seed(1)
+    pooled = torch.randn(20, 512, generator=generator).abs()
+    tagged = torch.randn(20, 200, generator=generator)
+    return network.companion.embed(network.embed(pooled), tagged).numpy()
 
 
 class TestComparing:
@@ -143,7 +165,7 @@ class TestComparing:
         assert apart.max() < 0.01
         assert np.abs(cosines(data, matrix) - cosines(data, None)).max() > 0.1
 
-    @pytest.mark.parametrize("name", ["genre.bias", "project.weight"])
+    @pytest.mark.parametrize("name", ["genre.bias", "project.weight", FUSED])
     def test_other_ears_are_no_map(self, mapped, tmp_path, name):
         tensors = load_file(mapped[0])
         generator = torch.Generator().manual_seed(3)

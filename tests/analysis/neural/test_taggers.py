@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from analysis.neural import taggers
+from analysis.neural.tensorflow_checkpoint import read_tensorflow_checkpoint
 from analysis.sound.mel import log_mel
-from analysis.training import taggers
 from analysis.training.imagination import imagine, patches_of
 from analysis.training.recordings import demo_files
 from analysis.training.sound_files import mono_of_file
-from analysis.training.tensorflow_checkpoint import read_tensorflow_checkpoint
 
 
 def chirp(seconds: float, rate: int) -> np.ndarray:
@@ -29,6 +29,20 @@ def test_patches_are_the_mel_spectrogram_that_the_tagger_was_trained_on() -> Non
     assert patches.shape == (2, 187, 96)
     np.testing.assert_allclose(patches[0], expected[:187], atol=2e-3)
     np.testing.assert_allclose(patches[1], expected[187:374], atol=2e-3)
+
+
+def test_the_largest_of_each_band_is_found_before_it_is_normalised() -> None:
+    """Also where the weight of a channel is negative."""
+    norm = torch.nn.BatchNorm2d(6, eps=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(norm.weight, generator=generator)
+    torch.nn.init.normal_(norm.bias, generator=generator)
+    norm.running_mean.copy_(torch.randn(6, generator=generator))
+    heard = torch.randn(2, 6, 5, 9, generator=generator)
+    for module in (norm.train(), norm.eval()):
+        expected = module(torch.relu(heard)).amax(dim=3)
+        torch.testing.assert_close(taggers._loudest(heard, module), expected)
+    assert (norm.weight < 0).any()
 
 
 def test_a_short_clip_is_repeated_to_one_patch() -> None:

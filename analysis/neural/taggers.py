@@ -1,10 +1,10 @@
-"""The taggers of musicnn as teachers: what they hear in real sound, for the trunk to learn from.
+"""The taggers of musicnn: teachers of the trunk, and one of them its companion on sound.
 
 Pons & Serra 2019, "musicnn: pre-trained convolutional neural networks for music audio tagging". Two
 networks, each in two versions: of the Million Song Dataset (MSD) and of MagnaTagATune (MTT). They
 are written out in PyTorch after their description, and read the published TensorFlow checkpoints
-(package ``musicnn`` 0.1.0, ISC) as they are. The product needs none of them at run time: they are
-used while training, and only what the trunk learned from them ships.
+(package ``musicnn`` 0.1.0, ISC) as they are. What the product does with one of them at run time
+stands in :mod:`analysis.neural.companion`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from analysis.neural.tensorflow_checkpoint import read_tensorflow_checkpoint
 from analysis.sound.mel import mel_filters_of
-from analysis.training.tensorflow_checkpoint import read_tensorflow_checkpoint
 
 SAMPLE_RATE = 16_000
 PATCH_FRAMES = 187
@@ -72,7 +72,7 @@ class MusiCNN(Tagger):
         ):
             padded = functional.pad(x, (0, 0, (length - 1) // 2, length // 2))
             heard = convolved(padded, cast(nn.Conv2d, convolution))
-            fronts.append(norm(functional.relu(heard)).amax(dim=3))
+            fronts.append(_loudest(heard, cast(nn.BatchNorm2d, norm)))
         levels = [torch.cat(fronts, dim=1)]
         for convolution, norm in zip(self.middle, self.middle_norm, strict=True):
             heard = norm(functional.relu(convolution(levels[-1])))
@@ -106,6 +106,22 @@ class Vgg(Tagger):
             x = pool(norm(functional.relu(convolution(x))))
         features = x.permute(0, 2, 3, 1).flatten(1)  # as TensorFlow lays them out
         return self.tags(features), features
+
+
+def _loudest(heard: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+    """The largest of ``norm(relu(heard))`` over the bands, (n, channels, frames).
+
+    Both only rise, or fall where a channel's weight is negative: outside of training they are asked
+    for the largest or smallest value alone, and most of the work is saved.
+    """
+    if norm.training:
+        return norm(functional.relu(heard)).amax(dim=3)
+    extreme = heard.amax(dim=3, keepdim=True)
+    falls = (norm.weight < 0)[None, :, None, None]
+    if bool(falls.any()):
+        extreme = torch.where(falls, heard.amin(dim=3, keepdim=True), extreme)
+    found: Tensor = norm(functional.relu(extreme))
+    return found[:, :, :, 0]
 
 
 def convolved(x: Tensor, convolution: nn.Conv2d, *, by_product: bool | None = None) -> Tensor:
