@@ -42,7 +42,7 @@ _PIECE = math.ceil((_PATCH / SAMPLE_RATE + 2 * _MARGIN) * mel.SAMPLE_RATE)
 # Between the middles of patches.
 _SHORT_SPACING = 3.3 * mel.SAMPLE_RATE
 _SPACING = 9.9 * mel.SAMPLE_RATE
-_BATCH = 4
+_BATCH = 1
 
 
 class WindowTagger:
