@@ -15,11 +15,11 @@ from sklearn.svm import SVC
 
 from analysis.neural import taggers
 from analysis.sound.mel import SAMPLE_RATE
+from analysis.sound.mono import mono_of_file
 from analysis.training import evaluation
 from analysis.training.held_out import HeldOut
 from analysis.training.intervals import Interval, mean_by_artist
 from analysis.training.similarity import unit
-from analysis.training.sound_files import mono_of_file
 
 Float = npt.NDArray[np.float32]
 

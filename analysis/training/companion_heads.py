@@ -53,7 +53,7 @@ def fit_companion(
     matrix, offset = discriminant(
         examples, sounds.labels, classes=network.genre.out_features, shrinkage=recipe.shrinkage
     )
-    places = _side_by_side(network, heads, sounds)
+    places = _heard(network, heads, sounds)[2].astype(np.float64)
     _, vectors = np.linalg.eigh(places.T @ places)
     with torch.no_grad():
         heads.genre.weight.copy_(torch.from_numpy(matrix))
@@ -70,7 +70,7 @@ def agree(network: ListeningNetwork, sounds: MelCorpus) -> Agreement:
     2017). None is made surer than it was: where few sounds are all named right, the likelihood asks
     for temperatures near nothing.
     """
-    trunk, tagger = _logits(network, sounds)
+    trunk, tagger, _ = _heard(network, _companion(network), sounds)
     own = [max(1.0, fit_temperature(logits, sounds.labels)) for logits in (trunk, tagger)]
     share = own[0] / own[1]
     return Agreement(share, fit_temperature(trunk + share * tagger, sounds.labels))
@@ -79,21 +79,24 @@ def agree(network: ListeningNetwork, sounds: MelCorpus) -> Agreement:
 @torch.inference_mode()
 def answers_of_both(network: ListeningNetwork, sounds: MelCorpus) -> tuple[Float, Float]:
     """Both listeners' logits (n, k), added up, and their embeddings (n, 128)."""
-    trunk, tagger = _logits(network, sounds)
-    if network.companion is None:
-        raise ValueError("there is no companion to agree with")
-    places = torch.from_numpy(_side_by_side(network, network.companion, sounds)).float()
-    embeddings = functional.normalize(network.companion.fuse(places), dim=1)
+    companion = _companion(network)
+    trunk, tagger, places = _heard(network, companion, sounds)
+    embeddings = functional.normalize(companion.fuse(torch.from_numpy(places)), dim=1)
     return trunk + tagger, embeddings.numpy()
 
 
 def apply(network: ListeningNetwork, found: Agreement) -> None:
     """Let the tagger's logits count as agreed."""
+    companion = _companion(network)
+    with torch.no_grad():
+        companion.genre.weight.mul_(found.share)
+        companion.genre.bias.mul_(found.share)
+
+
+def _companion(network: ListeningNetwork) -> CompanionHeads:
     if network.companion is None:
         raise ValueError("there is no companion to agree with")
-    with torch.no_grad():
-        network.companion.genre.weight.mul_(found.share)
-        network.companion.genre.bias.mul_(found.share)
+    return network.companion
 
 
 def _tagged(sounds: MelCorpus) -> list[Float]:
@@ -102,29 +105,18 @@ def _tagged(sounds: MelCorpus) -> list[Float]:
     return sounds.tagged
 
 
-def _logits(network: ListeningNetwork, sounds: MelCorpus) -> tuple[Float, Float]:
-    """Mean logits (n, k) of the trunk, and of the tagger."""
-    if network.companion is None:
-        raise ValueError("there is no companion to agree with")
-    trunk, tagger = [], []
-    with torch.inference_mode():
-        for pooled, rows in zip(
-            pool_pictures(network, sounds.pictures()), _tagged(sounds), strict=True
-        ):
-            trunk.append(network.genre(torch.from_numpy(pooled)).mean(0))
-            tagger.append(network.companion.genre(torch.from_numpy(rows)).mean(0))
-    return torch.stack(trunk).numpy(), torch.stack(tagger).numpy()
-
-
 @torch.inference_mode()
-def _side_by_side(
+def _heard(
     network: ListeningNetwork, heads: CompanionHeads, sounds: MelCorpus
-) -> npt.NDArray[np.float64]:
-    """Both listeners' mean vectors (n, 328) of each sound."""
-    rows: list[Tensor] = []
+) -> tuple[Float, Float, Float]:
+    """Of each sound the mean logits (n, k) of the trunk, those of the tagger, and both listeners'
+    vectors side by side (n, 328)."""
+    rows: list[tuple[Tensor, Tensor, Tensor]] = []
     for pooled, tagged in zip(
         pool_pictures(network, sounds.pictures()), _tagged(sounds), strict=True
     ):
-        place = network.embed(torch.from_numpy(pooled)).mean(0)
-        rows.append(heads.track(place, torch.from_numpy(tagged)))
-    return torch.stack(rows).numpy().astype(np.float64)
+        windows, beside = torch.from_numpy(pooled), torch.from_numpy(tagged)
+        place = heads.track(network.embed(windows).mean(0), beside)
+        rows.append((network.genre(windows).mean(0), heads.genre(beside).mean(0), place))
+    trunk, tagger, places = (torch.stack(column).numpy() for column in zip(*rows, strict=True))
+    return trunk, tagger, places

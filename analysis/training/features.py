@@ -22,10 +22,9 @@ import torch
 from analysis.neural.ears import Ears
 from analysis.neural.listener import FEATURE_NAMES, ListeningNetwork
 from analysis.neural.reference import Reference
-from analysis.neural.windows import cut, wide_enough, window_starts
 from analysis.sound.features import from_descriptors
 from analysis.training.excerpts import Excerpt
-from analysis.training.genre_head import pool_windows
+from analysis.training.genre_head import pool_pictures
 
 log = logging.getLogger(__name__)
 
@@ -152,12 +151,7 @@ def fit_features(
 
 def pool(network: ListeningNetwork, pictures: Sequence[UInt8]) -> npt.NDArray[np.float32]:
     """Pooled trunk features (n, 512) of pictures (128, T), as the ears take them of a track."""
-    rows = []
-    for picture in pictures:
-        filled = wide_enough(picture)
-        windows = cut(filled, window_starts(filled.shape[1]))
-        rows.append(pool_windows(network, windows).mean(axis=0))
-    return np.stack(rows)
+    return np.stack([rows.mean(axis=0) for rows in pool_pictures(network, pictures)])
 
 
 def folds_by_group(groups: Sequence[str], *, count: int, seed: int) -> npt.NDArray[np.int64]:

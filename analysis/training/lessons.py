@@ -16,9 +16,9 @@ import torch
 from analysis.neural import taggers
 from analysis.sound.decode import UndecodableAudio
 from analysis.sound.mel import SAMPLE_RATE, log_mel
+from analysis.sound.mono import mono_of_file
 from analysis.training.imagination import LOUDEST_CELL, LOUDEST_FRAME
 from analysis.training.picture_bank import digest_of
-from analysis.training.sound_files import mono_of_file
 
 log = logging.getLogger(__name__)
 

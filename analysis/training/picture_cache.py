@@ -17,7 +17,7 @@ import numpy.typing as npt
 from analysis.neural.companion import WindowTagger
 from analysis.sound.decode import UndecodableAudio
 from analysis.sound.mel import HOP_LENGTH, log_mel
-from analysis.training.sound_files import mono_of_file
+from analysis.sound.mono import mono_of_file
 
 log = logging.getLogger(__name__)
 

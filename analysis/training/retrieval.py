@@ -15,8 +15,9 @@ import numpy.typing as npt
 from analysis.neural.ears import Ears
 from analysis.sound.decode import UndecodableAudio
 from analysis.sound.mel import log_mel
+from analysis.sound.mono import mono_of_file
 from analysis.training.damage import FOR_RETRIEVAL, Damage, unchanged
-from analysis.training.sound_files import mono_of_file, read_excerpt
+from analysis.training.sound_files import read_excerpt
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from analysis.sound.mono import mono_of_file
 from analysis.training.damage import FOR_GENRE, Damage
 from analysis.training.held_out import Answers, HeldOut
-from analysis.training.sound_files import mono_of_file
 
 
 @dataclass(frozen=True)

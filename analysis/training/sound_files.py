@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,17 +10,9 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from analysis.sound.mel import log_mel
-from analysis.sound.mono import mono_of_file
-
 Float = npt.NDArray[np.float32]
 
 SUFFIXES = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-
-
-def mel_of_file(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
-    """Mel picture (128, T) of a file, as the listening stage draws it."""
-    return log_mel(mono_of_file(path))
 
 
 def read_excerpt(path: Path, *, seconds: float, rate: int = 44_100) -> tuple[Float, int]:

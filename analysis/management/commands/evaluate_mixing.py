@@ -37,12 +37,12 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        from analysis.sound.mono import mono_of_file
         from analysis.training.demo_tracks import demo_tracks
         from analysis.training.mixing_figures import (
             figures_against_genres,
             figures_against_themselves,
         )
-        from analysis.training.sound_files import mono_of_file
 
         try:
             tracks = demo_tracks()[::3]

@@ -15,9 +15,9 @@ import pytest
 from django.core.management import call_command
 
 from analysis.mixing.targets import GenreTarget
+from analysis.sound.mono import mono_of_file
 from analysis.training import mixing_figures
 from analysis.training.mixing_figures import found_in, genre_of, rates
-from analysis.training.sound_files import mono_of_file
 from tests.analysis.sound.demo_truth import demo_tracks, measured
 
 

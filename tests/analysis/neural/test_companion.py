@@ -18,8 +18,8 @@ from analysis.neural.listener import WINDOW_COLUMNS
 from analysis.neural.weights import WeightsUnavailable, find
 from analysis.neural.windows import window_starts
 from analysis.sound.mel import COLUMNS_PER_SECOND, HOP_LENGTH, SAMPLE_RATE, log_mel
+from analysis.sound.mono import mono_of_file
 from analysis.training.recordings import demo_files
-from analysis.training.sound_files import mono_of_file
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import torch
 from analysis.neural import taggers
 from analysis.neural.tensorflow_checkpoint import read_tensorflow_checkpoint
 from analysis.sound.mel import log_mel
+from analysis.sound.mono import mono_of_file
 from analysis.training.imagination import imagine, patches_of
 from analysis.training.recordings import demo_files
-from analysis.training.sound_files import mono_of_file
 
 
 def chirp(seconds: float, rate: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import soundfile
 
 from analysis.sound.measure import measure
 from analysis.sound.mel import log_mel
+from analysis.sound.mono import mono_of_file
 from analysis.training.damage import (
     FOR_GENRE,
     FOR_RETRIEVAL,
@@ -16,7 +17,7 @@ from analysis.training.damage import (
     equalised,
     random_equaliser,
 )
-from analysis.training.sound_files import mel_of_file, mono_of_file, music_files, read_excerpt
+from analysis.training.sound_files import music_files, read_excerpt
 
 RATE = 44_100
 BY_NAME = {damage.name: damage for damage in (*FOR_GENRE, *FOR_RETRIEVAL)}
@@ -181,7 +182,7 @@ def test_an_unchanged_float_file_gives_the_same_picture(tmp_path):
 def test_pictures_of_files_are_those_of_the_listening_stage(tmp_path):
     path = tmp_path / "s.wav"
     soundfile.write(path, noise(3.0, channels=2).T, RATE)
-    np.testing.assert_array_equal(mel_of_file(path), log_mel(measure(path).mono_22k))
+    np.testing.assert_array_equal(log_mel(mono_of_file(path)), log_mel(measure(path).mono_22k))
 
 
 def test_excerpts_come_from_the_middle(tmp_path):

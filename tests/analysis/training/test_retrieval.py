@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from analysis.neural.ears import Ears, load_ears
 from analysis.neural.weights import find, read_from, write_manifest
+from analysis.sound.mono import mono_of_file
 from analysis.training.damage import FOR_RETRIEVAL, MP3, Damage, unchanged
 from analysis.training.retrieval import Pictures, Recording, distinct, look_for, retrieval
-from analysis.training.sound_files import mono_of_file
 from tests.analysis.training.corpora import two_genres
 
 RATE = 22_050
