@@ -28,3 +28,9 @@ def alone_with(name: str, session: BaseDatabaseWrapper | None = None) -> Iterato
             # A connection that has broken meanwhile has lost its locks, and says why elsewhere.
             with suppress(DatabaseError), session.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+
+
+def turn(name: str) -> None:
+    """Wait until nobody else has the turn of this name; it is ours until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

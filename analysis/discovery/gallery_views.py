@@ -82,6 +82,7 @@ def _state(request: UserRequest) -> dict[str, Any]:
     return context | {
         "page": page,
         "number": number,
+        "is_first_page": number == 1,
         "first_place": (number - 1) * PAGE_SIZE,
         "next": _query(request, page=number + 1) if page.has_more else None,
         "previous": _query(request, page=number - 1) if number > 1 else None,

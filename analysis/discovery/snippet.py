@@ -101,7 +101,7 @@ def hear(snippet: Snippet, heart: Heart) -> None:
     except FileNotFoundError as error:
         raise background.Refused("file_missing", "The snippet is gone. Upload it again.") from error
     ears = load_ears()
-    _, vector, _ = ears.predict(log_mel(mono), tagged=ears.tag(mono))
+    vector = ears.predict(log_mel(mono), tagged=ears.tag(mono)).embedding
     heart.check()
     with transaction.atomic():
         background.finish(snippet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
@@ -13,6 +13,7 @@ from analysis.discovery.models import EmbeddingSpace, IndexRun, SearchEntry
 from analysis.models import Job, JobState, Stage
 from analysis.neural.weights import WeightsUnavailable
 from analysis.versions import listen_version
+from sonicsite import locks
 
 COVERED = 0.99
 """A new space takes over when it has this share of the tracks of the one that serves, and nothing
@@ -22,7 +23,7 @@ MEASURE_AGAIN_AFTER = 1.2
 """The quantiles are measured again when there are so many times as many tracks."""
 
 _FIRST_MEASURED, _SMALL = 20, 1_000
-_LOCK = 7_240_011
+_TURN = "embedding spaces"
 
 
 def serving_space() -> EmbeddingSpace | None:
@@ -42,8 +43,7 @@ def space_of(model_version: str) -> EmbeddingSpace:
     if space is not None:
         return space
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        locks.turn(_TURN)
         space, _ = EmbeddingSpace.objects.get_or_create(
             model_version=model_version,
             defaults={"is_serving": not EmbeddingSpace.objects.filter(is_serving=True).exists()},
@@ -54,8 +54,7 @@ def space_of(model_version: str) -> EmbeddingSpace:
 def switch_to(space: EmbeddingSpace) -> None:
     """Search ``space`` from the next query on; searches that run finish in the one before."""
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        locks.turn(_TURN)
         EmbeddingSpace.objects.filter(is_serving=True).exclude(pk=space.pk).update(is_serving=False)
         EmbeddingSpace.objects.filter(pk=space.pk).update(is_serving=True)
 

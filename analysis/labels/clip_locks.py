@@ -14,13 +14,14 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from analysis.labels import label_settings
 from analysis.labels.models import VoiceClip
 from catalog.models import User
+from sonicsite import locks
 
 # A request takes no longer than this to reach the server, or to be given up.
 _LEFT_SECONDS = 120
@@ -68,10 +69,7 @@ def leave(rater: User, page: uuid.UUID, clip_ids: Collection[uuid.UUID]) -> int:
 
 def turn_of(rater: User, page: uuid.UUID) -> None:
     """What a page asks for and its leaving come one after the other, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_left_key(rater, page)]
-        )
+    locks.turn(_left_key(rater, page))
 
 
 def has_left(rater: User, page: uuid.UUID) -> bool:

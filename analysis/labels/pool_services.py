@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from analysis import background
 from analysis.background import WorkState
 from analysis.labels.models import ClipState, PoolRun, VoiceClip
 from catalog.models import User
+from sonicsite import locks
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ NO_WALK: dict[str, Any] = {"walk": False}
 """Scopes: all consenting artists; none, only uploaded takes and what models say of clips. A scope
 {"artists": [ids]} is in between."""
 
-_LOCK_NUMBER = 7_401
+_TURN = "pool runs"
 _LOOK_AGAIN_AFTER = timedelta(minutes=5)
 # The watchdog takes a ticket back that nobody came with for two minutes.
 _TAKEN_BACK_AFTER = timedelta(minutes=2)
@@ -46,7 +47,7 @@ def scope_of(artist_ids: Iterable[int] | None) -> dict[str, Any]:
 def request_run(*, scope: dict[str, Any] = EVERYTHING, by: User | None = None) -> PoolRun:
     """A run that will do what the scope asks for: the open one, or a new one."""
     with transaction.atomic():
-        _one_at_a_time()
+        locks.turn(_TURN)
         run = open_run()
         if run is None:
             run = PoolRun.objects.create(scope=scope, created_by=by)
@@ -66,7 +67,7 @@ def stop_run(run: PoolRun) -> bool:
 def resume_run(run: PoolRun, *, by: User | None = None) -> PoolRun:
     """Go on with a run that was stopped or failed: the same one, or the open one if there is."""
     with transaction.atomic():
-        _one_at_a_time()
+        locks.turn(_TURN)
         if open_run() is None:
             background.resume(run)
             run.refresh_from_db()
@@ -91,16 +92,11 @@ def _wake() -> None:
     transaction.on_commit(lambda: background.dispatch(PoolRun))
 
 
-def _one_at_a_time() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_NUMBER])
-
-
 def finish_or_go_on(run: PoolRun) -> bool:
     """End a run that has done all it was asked for; one that was asked for more meanwhile goes
     into the queue again. Returns whether it is over. Raises :class:`analysis.background.Lost`."""
     with transaction.atomic():
-        _one_at_a_time()
+        locks.turn(_TURN)
         scope = PoolRun.objects.select_for_update().values_list("scope", flat=True).get(pk=run.pk)
         if not scope.get("again"):
             background.finish(run)

@@ -1,10 +1,11 @@
 """A second listener for sound: what a tagger hears in each of the trunk's windows.
 
 A mel picture has a column every 77.5 ms, and of a clip of two or three seconds that is little. The
-tagger (MusiCNN, trained on the Million Song Dataset) hears 3 s at a column every 16 ms. It hears
-sound only: of a picture without its sound the trunk speaks alone.
+tagger (MusiCNN, trained on the Million Song Dataset) hears 3 s at a column every 16 ms. Of a
+picture without its sound another one speaks in its place, which has been retrained to answer from
+the picture as it did from the sound (:mod:`analysis.training.picture_teacher`).
 
-Its 200 features join the trunk's in two places
+The 200 features join the trunk's in two places
 (:class:`~analysis.neural.listener.CompanionHeads`): the genre's logits are added up, a product of
 experts (Hinton 2002), and the place in the similarity space is a linear map of both listeners' unit
 vectors, laid side by side.
@@ -20,6 +21,7 @@ import soxr
 import torch
 from torch import Tensor
 
+from analysis.neural.imagination import imagine, patches_of
 from analysis.neural.listener import WINDOW_COLUMNS
 from analysis.neural.taggers import (
     HOP_LENGTH,
@@ -77,6 +79,15 @@ class WindowTagger:
             inside = apart <= max(WINDOW_COLUMNS / 2, apart.min())
             rows.append(heard[inside].mean(axis=0))
         return np.stack(rows)
+
+
+@torch.inference_mode()
+def hear_windows(tagger: MusiCNN, windows: npt.NDArray[np.uint8]) -> Tensor:
+    """Features (n, 200) of windows (n, 128, width) of a mel picture, by a tagger that has been
+    retrained to hear pictures: the mean over the patches of 3 s that cover each window."""
+    patches = patches_of(imagine(torch.from_numpy(windows).to(torch.float32) / 255.0))
+    heard: Tensor = tagger(patches.flatten(0, 1))[1]
+    return heard.unflatten(0, patches.shape[:2]).mean(dim=1)
 
 
 def patch_centres(samples: int) -> npt.NDArray[np.float64]:

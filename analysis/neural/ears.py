@@ -1,9 +1,10 @@
 """Hearing a track: genre with its course, familiarity, features, embedding and Grad-CAM map.
 
-One forward pass over the track's windows serves all of them. Where the sound is at hand, a tagger
-hears it beside the trunk (:mod:`analysis.neural.companion`): genre and embedding are then those of
-both, and only the trunk's part is drawn as a map. Embeddings of pictures alone and of sound lie in
-different spaces. The model is loaded once per process, at first use.
+One forward pass over the track's windows serves all of them. A tagger hears the sound beside the
+trunk, another one the picture where no sound is at hand (:mod:`analysis.neural.companion`): genre
+and embedding are then those of both, and only the trunk's part is drawn as a map. Embeddings of
+pictures alone and of sound lie in different spaces. The model is loaded once per process, at first
+use.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +22,13 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from analysis.neural import tagger_weights
-from analysis.neural.companion import WindowTagger
+from analysis.neural.companion import WindowTagger, hear_windows
 from analysis.neural.familiarity import Familiarity
 from analysis.neural.grad_cam import Trace, against_the_others
 from analysis.neural.listener import (
     FEATURE_NAMES,
     WINDOW_COLUMNS,
+    CompanionHeads,
     ListeningNetwork,
     scale_mel,
     to_channels_last,
@@ -98,6 +101,29 @@ class HeardTrack:
     sections: HeardSections
 
 
+class Prediction(NamedTuple):
+    """What is said of one picture or sound, without explanations."""
+
+    probabilities: npt.NDArray[np.float32]  # (k,), calibrated
+    embedding: npt.NDArray[np.float32]  # (128,), of length one
+    familiarity: float
+    pooled: npt.NDArray[np.float32]  # (512,), the trunk's features before its heads
+    tagged: npt.NDArray[np.float32] | None  # (200,), the tagger's
+
+
+class _Beside(NamedTuple):
+    """What a tagger heard beside the trunk, features (..., 200), what that adds to the trunk's
+    answer, and the temperature of both."""
+
+    tagged: torch.Tensor
+    heads: CompanionHeads
+    temperature: float
+
+    def mean(self) -> _Beside:
+        """Of the whole track, from its windows."""
+        return self._replace(tagged=self.tagged.mean(0))
+
+
 class Ears:
     """A loaded listening network with its calibration.
 
@@ -123,9 +149,7 @@ class Ears:
             self.temperature = float(weights.settings["temperature"])
             self.familiarity = Familiarity.from_arrays(known)
             self.reference = Reference.from_settings(weights.settings)
-            self.network = ListeningNetwork(
-                len(self.labels), companion=any(name.startswith("companion.") for name in tensors)
-            )
+            self.network = ListeningNetwork.holding(tensors, len(self.labels))
             self.network.load_state_dict(tensors, assign=True)
             self._tagger = self._companion()
         except (KeyError, RuntimeError) as error:
@@ -138,10 +162,13 @@ class Ears:
 
     def _companion(self) -> WindowTagger | None:
         """The tagger that these weights were fitted with; None for a trunk that hears alone."""
+        settings = self.weights.settings
+        if self.network.picture_companion is not None:
+            self.picture_temperature = float(settings["picture_temperature"])
         if self.network.companion is None:
             return None
-        self.sound_temperature = float(self.weights.settings["sound_temperature"])
-        wanted = self.weights.settings["tagger"]
+        self.sound_temperature = float(settings["sound_temperature"])
+        wanted = settings["tagger"]
         if wanted != tagger_weights.identity():
             raise WeightsUnavailable(
                 f"{self.weights.path} hears with the tagger {wanted}, and this is "
@@ -156,47 +183,64 @@ class Ears:
         None for ears without a tagger. See :meth:`WindowTagger.hear`."""
         return None if self._tagger is None else self._tagger.hear(mono, level_of=level_of)
 
-    def _probabilities(
-        self, logits: torch.Tensor, tagged: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Calibrated answers (..., k) from the trunk's logits (..., k), and perhaps from what the
-        tagger heard (..., 200)."""
-        companion = self.network.companion
-        if tagged is None or companion is None:
+    def _beside(
+        self,
+        tagged: npt.NDArray[np.float32] | None,
+        filled: npt.NDArray[np.uint8],
+        starts: list[int],
+    ) -> _Beside | None:
+        """What was heard beside the trunk in the windows of a picture, in its sound or else in
+        themselves; None for a trunk that hears alone."""
+        of_sound, of_picture = self.network.companion, self.network.picture_companion
+        if tagged is not None and of_sound is not None:
+            return _Beside(torch.from_numpy(tagged), of_sound, self.sound_temperature)
+        if of_picture is None:
+            return None
+        parts = _some_at_a_time(filled, starts)
+        heard = torch.cat([hear_windows(of_picture.tagger, windows) for windows in parts])
+        return _Beside(heard, of_picture.heads, self.picture_temperature)
+
+    def _probabilities(self, logits: torch.Tensor, beside: _Beside | None) -> torch.Tensor:
+        """Calibrated answers (..., k) from the trunk's logits (..., k) and what was heard beside
+        it."""
+        if beside is None:
             return functional.softmax(logits / self.temperature, dim=-1)
         with torch.no_grad():
-            both = logits + companion.genre(tagged)
-        return functional.softmax(both / self.sound_temperature, dim=-1)
+            both = logits + beside.heads.genre(beside.tagged)
+        return functional.softmax(both / beside.temperature, dim=-1)
 
-    def _track_place(self, places: torch.Tensor, tagged: torch.Tensor | None) -> torch.Tensor:
+    def _track_place(self, places: torch.Tensor, beside: _Beside | None) -> torch.Tensor:
         """Unit vector (128,) of a track from the trunk's (windows, 128)."""
         mean = places.mean(0)
-        companion = self.network.companion
-        if tagged is None or companion is None:
+        if beside is None:
             return functional.normalize(mean, dim=0)
-        return functional.normalize(companion.fuse(companion.track(mean, tagged)), dim=0)
+        heads = beside.heads
+        return functional.normalize(heads.fuse(heads.track(mean, beside.tagged)), dim=0)
 
     def _familiarity(self, pooled: npt.NDArray[np.float32]) -> float:
         return float(self.familiarity.score(pooled[None])[0])
 
     def predict(
         self, mel: npt.NDArray[np.uint8], *, tagged: npt.NDArray[np.float32] | None = None
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
-        """Probabilities (k,), embedding (128,) and familiarity of one picture (128, T), or of a
-        sound's picture and what :meth:`tag` heard in it."""
+    ) -> Prediction:
+        """What :meth:`hear` says of a picture (128, T), or of a sound's picture and what
+        :meth:`tag` heard in it, in short."""
         filled = wide_enough(mel)
         starts = window_starts(filled.shape[1])
         with torch.inference_mode():
-            heard = [self.network(windows) for windows in self._batches(filled, starts)]
+            heard = [self.network(windows) for windows in _batches(filled, starts)]
             logits = torch.cat([part.logits for part in heard]).mean(0)
-            pooled = torch.cat([part.pooled for part in heard]).mean(0)
-            beside = None if tagged is None else torch.from_numpy(tagged)
+            pooled = torch.cat([part.pooled for part in heard]).mean(0).numpy()
+            beside = self._beside(tagged, filled, starts)
+            mean = None if beside is None else beside.mean()
             place = self._track_place(torch.cat([part.embedding for part in heard]), beside)
-        return (
-            self._probabilities(logits, None if beside is None else beside.mean(0)).numpy(),
-            place.numpy(),
-            self._familiarity(pooled.numpy()),
-        )
+            return Prediction(
+                probabilities=self._probabilities(logits, mean).numpy(),
+                embedding=place.numpy(),
+                familiarity=self._familiarity(pooled),
+                pooled=pooled,
+                tagged=None if mean is None else mean.tagged.numpy(),
+            )
 
     def hear(
         self,
@@ -207,21 +251,21 @@ class Ears:
     ) -> HeardTrack:
         """Listen to a whole track's mel picture (128, T) uint8.
 
-        ``tagged`` is what :meth:`tag` heard in the picture's sound; without it the trunk answers
-        alone. ``explain`` names the genre whose map ``heat`` shall be; default is the predicted
-        one. Raises ValueError for an empty picture, another sound's ``tagged`` or an unknown genre.
+        ``tagged`` is what :meth:`tag` heard in the picture's sound. ``explain`` names the genre
+        whose map ``heat`` shall be; default is the predicted one. Raises ValueError for an empty
+        picture, another sound's ``tagged`` or an unknown genre.
         """
         if explain is not None and explain not in self.labels:
             raise ValueError(f"unknown genre {explain!r}; known: {', '.join(self.labels)}")
         filled = wide_enough(mel)
         starts = window_starts(filled.shape[1])
-        beside = None if tagged is None else torch.from_numpy(tagged)
-        if beside is not None and len(beside) != len(starts):
-            raise ValueError(f"{len(beside)} windows were tagged, the picture has {len(starts)}")
+        if tagged is not None and len(tagged) != len(starts):
+            raise ValueError(f"{len(tagged)} windows were tagged, the picture has {len(starts)}")
+        beside = self._beside(tagged, filled, starts)
         traces = self._traces(filled, starts)
         logits = torch.cat([trace.logits for trace in traces])
         pools = torch.cat([trace.pooled for trace in traces])
-        likely = self._probabilities(logits.mean(0), None if beside is None else beside.mean(0))
+        likely = self._probabilities(logits.mean(0), None if beside is None else beside.mean())
         probabilities = likely.numpy()
         ranked = [int(index) for index in likely.argsort(descending=True)]
 
@@ -243,8 +287,8 @@ class Ears:
         with torch.inference_mode():
             places = self.network.embed(pools)
             embedding = self._track_place(places, beside).numpy()
-            if beside is not None and self.network.companion is not None:
-                places = self.network.companion.embed(places, beside)
+            if beside is not None:
+                places = beside.heads.embed(places, beside.tagged)
             felt = self.network.feel(pools.mean(0)).tolist()
         features = dict(zip(FEATURE_NAMES, felt, strict=True))
         return HeardTrack(
@@ -278,15 +322,10 @@ class Ears:
         filled = wide_enough(mel)
         starts = window_starts(filled.shape[1])
         with torch.inference_mode():
-            logits = [self.network(windows).logits for windows in self._batches(filled, starts)]
-            beside = None if tagged is None else torch.from_numpy(tagged).mean(0)
-            return self._probabilities(torch.cat(logits).mean(0), beside).numpy()
-
-    def _batches(self, filled: npt.NDArray[np.uint8], starts: list[int]) -> Iterator[torch.Tensor]:
-        """Windows (n, 1, 128, columns) as the network takes them, a few at a time."""
-        for batch in np.array_split(cut(filled, starts), -(-len(starts) // _BATCH)):
-            windows = scale_mel(torch.from_numpy(batch))[:, None]
-            yield windows.to(memory_format=torch.channels_last)
+            logits = [self.network(windows).logits for windows in _batches(filled, starts)]
+            beside = self._beside(tagged, filled, starts)
+            mean = None if beside is None else beside.mean()
+            return self._probabilities(torch.cat(logits).mean(0), mean).numpy()
 
     def _traces(self, filled: npt.NDArray[np.uint8], starts: list[int]) -> list[Trace]:
         # The graphs of a long track would fill the memory: it is sent through the upper layers
@@ -294,7 +333,7 @@ class Ears:
         keep_graph = len(starts) <= _GRAPHS_KEPT
         return [
             Trace.of(self.network, windows, keep_graph=keep_graph)
-            for windows in self._batches(filled, starts)
+            for windows in _batches(filled, starts)
         ]
 
     def _course(
@@ -314,6 +353,20 @@ class Ears:
             )
             for i in range(len(starts))
         ]
+
+
+def _some_at_a_time(
+    filled: npt.NDArray[np.uint8], starts: list[int]
+) -> list[npt.NDArray[np.uint8]]:
+    """Windows (n, 128, columns) of a picture, a few at a time."""
+    return np.array_split(cut(filled, starts), -(-len(starts) // _BATCH))
+
+
+def _batches(filled: npt.NDArray[np.uint8], starts: list[int]) -> Iterator[torch.Tensor]:
+    """Windows (n, 1, 128, columns) as the network takes them, a few at a time."""
+    for batch in _some_at_a_time(filled, starts):
+        windows = scale_mel(torch.from_numpy(batch))[:, None]
+        yield windows.to(memory_format=torch.channels_last)
 
 
 _lock = threading.Lock()

@@ -8,7 +8,7 @@ Everything that the product says about the character of a track comes out of one
 * the *feature head*, linear and squashed, says what measurements on full-quality sound say about
   energy, danceability, acousticness and valence (:mod:`analysis.sound.features`).
 
-Where there is sound and not only a picture of it, a tagger may listen beside the trunk
+A tagger may listen beside the trunk, to sound or, retrained, to pictures
 (:mod:`analysis.neural.companion`); genre and embedding then come from both.
 
 He et al. 2016, "Deep residual learning for image recognition" (ResNet18), with one input channel.
@@ -16,17 +16,19 @@ He et al. 2016, "Deep residual learning for image recognition" (ResNet18), with 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from analysis.neural import resnet
+from analysis.neural.taggers import MusiCNN
 
 WINDOW_COLUMNS = 128
 EMBEDDING_DIMENSIONS = 128
 TRUNK_DIMENSIONS = 512
-COMPANION_DIMENSIONS = 200
+COMPANION_DIMENSIONS = MusiCNN.features
 FEATURE_NAMES = ("energy", "danceability", "acousticness", "valence")
 
 
@@ -69,13 +71,30 @@ class CompanionHeads(nn.Module):
         return nn.functional.normalize((tagged - self.mean) / self.spread, dim=1)
 
 
+class PictureCompanion(nn.Module):
+    """A tagger that has been retrained to hear pictures, and what it adds."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.tagger = MusiCNN()
+        self.heads = CompanionHeads(n_classes)
+
+
 class ListeningNetwork(nn.Module):
-    """ResNet18 on one-channel mel pictures scaled to about -2..2, with three heads, and perhaps a
-    companion's."""
+    """ResNet18 on one-channel mel pictures scaled to about -2..2, with three heads, and perhaps
+    those of a ``companion`` that hears the sound, and of another one that hears the picture."""
 
     companion: CompanionHeads | None
+    picture_companion: PictureCompanion | None
 
-    def __init__(self, n_classes: int, *, dropout: float = 0.2, companion: bool = False) -> None:
+    def __init__(
+        self,
+        n_classes: int,
+        *,
+        dropout: float = 0.2,
+        companion: bool = False,
+        picture_companion: bool = False,
+    ) -> None:
         super().__init__()
         self.stem = resnet.stem()
         self.middle = resnet.layer(128, 256, stride=2)
@@ -86,6 +105,17 @@ class ListeningNetwork(nn.Module):
         self.project = nn.Linear(TRUNK_DIMENSIONS, EMBEDDING_DIMENSIONS)
         self.features = nn.Linear(TRUNK_DIMENSIONS, len(FEATURE_NAMES))
         self.companion = CompanionHeads(n_classes) if companion else None
+        self.picture_companion = PictureCompanion(n_classes) if picture_companion else None
+
+    @classmethod
+    def holding(cls, names: Collection[str], n_classes: int) -> ListeningNetwork:
+        """A network, not filled yet, with the parts that these names of tensors are of."""
+        parts = {name.partition(".")[0] for name in names}
+        return cls(
+            n_classes,
+            companion="companion" in parts,
+            picture_companion="picture_companion" in parts,
+        )
 
     def feature_map(self, windows: Tensor) -> Tensor:
         """Map (n, 256, 8, 8) of windows (n, 1, 128, 128), the output of layer 3."""

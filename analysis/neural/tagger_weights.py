@@ -7,13 +7,11 @@ the sha256 written here before it is opened.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.neural.weights import WeightsUnavailable
+from analysis.neural.carried_files import folder_of, read_checked
+from analysis.neural.tensorflow_checkpoint import DATA, INDEX
 
 if TYPE_CHECKING:
     from analysis.neural.taggers import MusiCNN
@@ -22,8 +20,8 @@ PACKAGE = "musicnn"
 LICENCE = "ISC"
 NAME = "MSD_musicnn"
 SHA256 = {
-    ".index": "87f3e0f3550c8d3bafc840374003e5c8af5eeb5ecf6add61af09a7822d3282c8",
-    ".data-00000-of-00001": "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
+    INDEX: "87f3e0f3550c8d3bafc840374003e5c8af5eeb5ecf6add61af09a7822d3282c8",
+    DATA: "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
 }
 
 
@@ -36,21 +34,12 @@ def checkpoint_folder() -> Path:
     WeightsUnavailable
         If neither is there.
     """
-    local = os.environ.get("MODELS_DIR")
-    if local and (Path(local) / NAME).is_dir():
-        return Path(local) / NAME
-    spec = importlib.util.find_spec(PACKAGE)  # looks the package up without running it
-    if spec is None or not spec.submodule_search_locations:
-        raise WeightsUnavailable(
-            f"the package {PACKAGE}, which carries the tagger that these ears hear with, is not "
-            "installed"
-        )
-    return Path(spec.submodule_search_locations[0]) / NAME
+    return folder_of(PACKAGE, NAME, local=NAME, carries="the tagger that these ears hear with")
 
 
 def identity() -> str:
     """Name and checksum: changes whenever the checkpoint does."""
-    return f"{NAME}-{SHA256['.data-00000-of-00001'][:8]}"
+    return f"{NAME}-{SHA256[DATA][:8]}"
 
 
 def load(*, folder: Path | None = None) -> MusiCNN:
@@ -61,18 +50,10 @@ def load(*, folder: Path | None = None) -> MusiCNN:
     WeightsUnavailable
         If a file is missing or its checksum is wrong; it is not opened then.
     """
-    from analysis.neural.taggers import MusiCNN, load_tagger
+    from analysis.neural.taggers import MusiCNN, filled_tagger
 
     folder = folder or checkpoint_folder()
-    for suffix, wanted in SHA256.items():
-        path = folder / suffix
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise WeightsUnavailable(f"{path} cannot be read: {error.strerror}") from error
-        if digest != wanted:
-            raise WeightsUnavailable(f"{path} is damaged: sha256 {digest}, not {wanted}")
-    tagger = load_tagger(folder)
+    files = {suffix: read_checked(folder / suffix, digest) for suffix, digest in SHA256.items()}
+    tagger = filled_tagger(files[INDEX], files[DATA])
     assert isinstance(tagger, MusiCNN)
     return tagger

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.neural.tensorflow_checkpoint import read_tensorflow_checkpoint
+from analysis.neural.loudest_band import loudest_band
+from analysis.neural.tensorflow_checkpoint import DATA, INDEX, read_tensorflow_checkpoint
 from analysis.sound.mel import mel_filters_of
 
 SAMPLE_RATE = 16_000
@@ -71,8 +72,9 @@ class MusiCNN(Tagger):
             self.front, self.front_norm, _FRONT_END_KERNELS, strict=True
         ):
             padded = functional.pad(x, (0, 0, (length - 1) // 2, length // 2))
-            heard = convolved(padded, cast(nn.Conv2d, convolution))
-            fronts.append(_loudest(heard, cast(nn.BatchNorm2d, norm)))
+            fronts.append(
+                _loudest(padded, cast(nn.Conv2d, convolution), cast(nn.BatchNorm2d, norm))
+            )
         levels = [torch.cat(fronts, dim=1)]
         for convolution, norm in zip(self.middle, self.middle_norm, strict=True):
             heard = norm(functional.relu(convolution(levels[-1])))
@@ -108,20 +110,24 @@ class Vgg(Tagger):
         return self.tags(features), features
 
 
-def _loudest(heard: Tensor, norm: nn.BatchNorm2d) -> Tensor:
-    """The largest of ``norm(relu(heard))`` over the bands, (n, channels, frames).
+def _loudest(padded: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
+    """The largest of ``norm(relu(convolution(padded)))`` over the bands, (n, channels, frames).
 
-    Both only rise, or fall where a channel's weight is negative: outside of training they are asked
-    for the largest or smallest value alone, and most of the work is saved.
+    The last steps only rise, or fall where a channel's weight is negative: outside of training they
+    are asked for the largest or smallest value alone, and most of the work is saved.
     """
     if norm.training:
-        return norm(functional.relu(heard)).amax(dim=3)
-    extreme = heard.amax(dim=3, keepdim=True)
-    falls = (norm.weight < 0)[None, :, None, None]
-    if bool(falls.any()):
-        extreme = torch.where(falls, heard.amin(dim=3, keepdim=True), extreme)
-    found: Tensor = norm(functional.relu(extreme))
-    return found[:, :, :, 0]
+        return norm(functional.relu(convolved(padded, convolution))).amax(dim=3)
+    sign = torch.where(norm.weight < 0, -1.0, 1.0)
+    if padded.device.type == "cpu":
+        filters = sign[:, None, None] * convolution.weight[:, 0]
+        found = sign * loudest_band(padded[:, 0], filters) + cast(Tensor, convolution.bias)
+        extreme = found.transpose(1, 2)
+    else:
+        signed = sign[:, None, None] * convolved(padded, convolution)
+        extreme = sign[:, None] * signed.amax(dim=3)
+    heard: Tensor = norm(functional.relu(extreme)[..., None])
+    return heard[..., 0]
 
 
 def convolved(x: Tensor, convolution: nn.Conv2d, *, by_product: bool | None = None) -> Tensor:
@@ -147,7 +153,12 @@ def load_tagger(folder: Path) -> Tagger:
 
     Raises FileNotFoundError, KeyError or ValueError if it is not such a folder.
     """
-    saved = read_tensorflow_checkpoint(folder)
+    return filled_tagger((folder / INDEX).read_bytes(), (folder / DATA).read_bytes())
+
+
+def filled_tagger(index: bytes, data: bytes) -> Tagger:
+    """A tagger from the bytes of a checkpoint's two files; raises KeyError or ValueError."""
+    saved = read_tensorflow_checkpoint(index, data)
     return (_filled_vgg(saved) if "1CNN/kernel" in saved else _filled_musicnn(saved)).eval()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +13,18 @@ _FLOAT32 = 1  # TensorFlow's number of the type
 _TABLE_MAGIC = 0xDB4775248B80FB57
 
 
-def read_tensorflow_checkpoint(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """All float32 variables of a TensorFlow "tensor bundle" (``.index``, ``.data-00000-of-00001``).
+# The two files of a checkpoint.
+INDEX, DATA = ".index", ".data-00000-of-00001"
+
+
+def read_tensorflow_checkpoint(index: bytes, data: bytes) -> dict[str, npt.NDArray[np.float32]]:
+    """All float32 variables of a TensorFlow "tensor bundle", of the bytes of its two files.
 
     The index is a LevelDB table of (name, BundleEntryProto); see tensorflow/core/util/tensor_bundle
     and leveldb/doc/table_format.md. Only what such small, uncompressed, one-shard files need.
     """
-    index = (folder / ".index").read_bytes()
-    data = (folder / ".data-00000-of-00001").read_bytes()
     if len(index) < 48 or struct.unpack("<Q", index[-8:])[0] != _TABLE_MAGIC:
-        raise ValueError(f"{folder} holds no TensorFlow checkpoint index")
+        raise ValueError("this is no index of a TensorFlow checkpoint")
     footer = index[-48:]
     _, position = _varint(footer, 0)
     _, position = _varint(footer, position)

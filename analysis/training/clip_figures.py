@@ -17,9 +17,9 @@ from analysis.neural import taggers
 from analysis.sound.mel import SAMPLE_RATE
 from analysis.sound.mono import mono_of_file
 from analysis.training import evaluation
+from analysis.training.evaluation import unit
 from analysis.training.held_out import HeldOut
 from analysis.training.intervals import Interval, mean_by_artist
-from analysis.training.similarity import unit
 
 Float = npt.NDArray[np.float32]
 
@@ -101,7 +101,7 @@ def clip_figures(
     found = heard.answers_to_sound([mono_of_file(files[track]) for track in heard.corpus.ids])
     right = (found.probabilities.argmax(axis=1) == labels).astype(np.float32)
     precision, embedding = _rank(heard, found.embeddings)
-    _, penultimate = _rank(heard, unit(found.pooled))
+    _, penultimate = _rank(heard, found.penultimate)
     ours = ClipFigures(len(heard), mean_by_artist(right, artists), embedding, penultimate)
     if peer_folder is None:
         return ours

@@ -1,8 +1,8 @@
-"""Fitting what a tagger adds to the trunk where there is sound (``analysis.neural.companion``)."""
+"""Fitting what a tagger adds to the trunk (:mod:`analysis.neural.companion`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from analysis.neural.listener import EMBEDDING_DIMENSIONS, CompanionHeads, ListeningNetwork
+from analysis.neural.companion import hear_windows
+from analysis.neural.listener import (
+    EMBEDDING_DIMENSIONS,
+    CompanionHeads,
+    ListeningNetwork,
+    PictureCompanion,
+)
+from analysis.neural.taggers import MusiCNN
+from analysis.neural.windows import cut, wide_enough, window_starts
 from analysis.training.datasets import MelCorpus
 from analysis.training.genre_head import Examples, HeadRecipe, discriminant, pool_pictures
 from analysis.training.heads import fit_temperature
@@ -27,16 +35,82 @@ class Agreement:
     temperature: float
 
 
-def fit_companion(
-    network: ListeningNetwork, sounds: MelCorpus, *, recipe: HeadRecipe | None = None
-) -> None:
-    """Give ``network`` heads on the features that the tagger heard in ``sounds``.
+# Of the listeners of sound, and perhaps of those of pictures.
+Agreed = tuple[Agreement, Agreement | None]
 
-    The genre head is a linear discriminant like the trunk's (:mod:`analysis.training.genre_head`).
-    The place in the similarity space needs no labels: of both listeners' vectors side by side, the
-    128 directions are kept in which the sounds' products are largest (uncentred principal
-    components), so that cosines stay what they were as nearly as 128 numbers can. Raises ValueError
-    for a corpus without tagged sound, or without a track of some class.
+
+def tagged_pictures(tagger: MusiCNN, corpus: MelCorpus) -> MelCorpus:
+    """The corpus, with what a tagger of pictures hears in them."""
+    heard = []
+    for picture in corpus.pictures():
+        filled = wide_enough(picture)
+        windows = cut(filled, window_starts(filled.shape[1]))
+        heard.append(hear_windows(tagger, windows).numpy())
+    return replace(corpus, tagged=heard)
+
+
+def fit_companions(
+    network: ListeningNetwork,
+    sounds: MelCorpus,
+    *,
+    pictures: MelCorpus | None = None,
+    tagger: MusiCNN | None = None,
+    agreed: Agreed | None = None,
+) -> None:
+    """Give ``network`` a companion that hears sound, and with a ``tagger`` of pictures one that
+    hears pictures. What that one heard in ``pictures`` (:func:`tagged_pictures`), the genre head
+    of the other one learns from, too. They count as ``agreed``, if they were weighed already.
+    Raises ValueError as :func:`fit_companion`.
+    """
+    network.companion = fit_companion(network, sounds, also=pictures)
+    network.picture_companion = None
+    if tagger is not None and pictures is not None:
+        hears = PictureCompanion(network.genre.out_features)
+        hears.tagger.load_state_dict(tagger.state_dict())
+        hears.heads = fit_companion(network, pictures)
+        network.picture_companion = hears.eval().requires_grad_(False)
+    if agreed is not None:
+        _let_count(network, agreed)
+
+
+def weigh_companions(
+    network: ListeningNetwork, sounds: MelCorpus, pictures: MelCorpus | None = None
+) -> Agreed:
+    """Let the companions count as they should, found on what nothing has learned from; the one for
+    pictures on ``pictures`` that its tagger heard. Raises ValueError for a network without a
+    companion."""
+    if network.companion is None:
+        raise ValueError("there is no companion to agree with")
+    of_sound, of_pictures = agree(network, network.companion, sounds), None
+    if network.picture_companion is not None and pictures is not None:
+        of_pictures = agree(network, network.picture_companion.heads, pictures)
+    _let_count(network, (of_sound, of_pictures))
+    return of_sound, of_pictures
+
+
+def _let_count(network: ListeningNetwork, agreed: Agreed) -> None:
+    of_sound, of_pictures = agreed
+    if network.companion is not None:
+        apply(network.companion, of_sound)
+    if network.picture_companion is not None and of_pictures is not None:
+        apply(network.picture_companion.heads, of_pictures)
+
+
+def fit_companion(
+    network: ListeningNetwork,
+    sounds: MelCorpus,
+    *,
+    also: MelCorpus | None = None,
+    recipe: HeadRecipe | None = None,
+) -> CompanionHeads:
+    """Heads on the features that a tagger heard in ``sounds``.
+
+    The genre head is a linear discriminant like the trunk's (:mod:`analysis.training.genre_head`),
+    of ``also`` as well, which may be pictures that a tagger of pictures heard. The place in the
+    similarity space needs no labels: of both listeners' vectors side by side, the 128 directions
+    are kept in which the sounds' products are largest (uncentred principal components), so that
+    cosines stay what they were as nearly as 128 numbers can. Raises ValueError for a corpus that
+    was not tagged, or without a track of some class.
     """
     recipe = recipe or HeadRecipe()
     tagged = _tagged(sounds)
@@ -44,14 +118,18 @@ def fit_companion(
     windows = np.concatenate(tagged)
     heads.mean.copy_(torch.from_numpy(windows.mean(axis=0)))
     heads.spread.copy_(torch.from_numpy(windows.std(axis=0) + 1e-6))
+    labels = sounds.labels
+    if also is not None:
+        tagged = [*tagged, *_tagged(also)]
+        labels = np.concatenate([labels, also.labels])
     counts = [len(rows) for rows in tagged]
     examples = Examples(
-        windows,
+        np.concatenate(tagged),
         np.repeat(np.arange(len(tagged)), counts),
         np.repeat([1.0 / count for count in counts], counts).astype(np.float32),
     )
     matrix, offset = discriminant(
-        examples, sounds.labels, classes=network.genre.out_features, shrinkage=recipe.shrinkage
+        examples, labels, classes=network.genre.out_features, shrinkage=recipe.shrinkage
     )
     places = _heard(network, heads, sounds)[2].astype(np.float64)
     _, vectors = np.linalg.eigh(places.T @ places)
@@ -59,49 +137,43 @@ def fit_companion(
         heads.genre.weight.copy_(torch.from_numpy(matrix))
         heads.genre.bias.copy_(torch.from_numpy(offset))
         heads.fuse.weight.copy_(torch.from_numpy(vectors[:, -EMBEDDING_DIMENSIONS:].T.copy()))
-    network.companion = heads.eval().requires_grad_(False)
+    return heads.eval().requires_grad_(False)
 
 
-def agree(network: ListeningNetwork, sounds: MelCorpus) -> Agreement:
-    """Weigh both listeners on sounds that neither has learned from.
+def agree(network: ListeningNetwork, heads: CompanionHeads, sounds: MelCorpus) -> Agreement:
+    """Weigh both listeners on sounds (or pictures) that neither has learned from.
 
     Each is first made less sure by a temperature of its own, where it was too sure, then both count
     alike: one number for each listener and one for the sum, fitted to the likelihood (Guo et al.
     2017). None is made surer than it was: where few sounds are all named right, the likelihood asks
     for temperatures near nothing.
     """
-    trunk, tagger, _ = _heard(network, _companion(network), sounds)
+    trunk, tagger, _ = _heard(network, heads, sounds)
     own = [max(1.0, fit_temperature(logits, sounds.labels)) for logits in (trunk, tagger)]
     share = own[0] / own[1]
     return Agreement(share, fit_temperature(trunk + share * tagger, sounds.labels))
 
 
 @torch.inference_mode()
-def answers_of_both(network: ListeningNetwork, sounds: MelCorpus) -> tuple[Float, Float]:
+def answers_of_both(
+    network: ListeningNetwork, heads: CompanionHeads, sounds: MelCorpus
+) -> tuple[Float, Float]:
     """Both listeners' logits (n, k), added up, and their embeddings (n, 128)."""
-    companion = _companion(network)
-    trunk, tagger, places = _heard(network, companion, sounds)
-    embeddings = functional.normalize(companion.fuse(torch.from_numpy(places)), dim=1)
+    trunk, tagger, places = _heard(network, heads, sounds)
+    embeddings = functional.normalize(heads.fuse(torch.from_numpy(places)), dim=1)
     return trunk + tagger, embeddings.numpy()
 
 
-def apply(network: ListeningNetwork, found: Agreement) -> None:
+def apply(heads: CompanionHeads, found: Agreement) -> None:
     """Let the tagger's logits count as agreed."""
-    companion = _companion(network)
     with torch.no_grad():
-        companion.genre.weight.mul_(found.share)
-        companion.genre.bias.mul_(found.share)
-
-
-def _companion(network: ListeningNetwork) -> CompanionHeads:
-    if network.companion is None:
-        raise ValueError("there is no companion to agree with")
-    return network.companion
+        heads.genre.weight.mul_(found.share)
+        heads.genre.bias.mul_(found.share)
 
 
 def _tagged(sounds: MelCorpus) -> list[Float]:
     if sounds.tagged is None:
-        raise ValueError("the corpus holds pictures alone: no tagger has heard its sound")
+        raise ValueError("no tagger has heard this corpus")
     return sounds.tagged
 
 

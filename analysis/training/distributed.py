@@ -124,6 +124,13 @@ def processes(device: torch.device) -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
+def has_fast_16_bits(device: torch.device) -> bool:
+    """Whether products of bfloat16 matrices are several times as fast as those of 32 bits."""
+    if device.type == "cpu":
+        return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    return device.type == "cuda"
+
+
 def pick_device(name: str) -> torch.device:
     """The device called ``name``; "auto" takes CUDA, then MPS, then the CPU.
 

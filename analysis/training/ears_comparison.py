@@ -90,8 +90,8 @@ def _heard(ears: Ears, corpus: MelCorpus) -> tuple[Float, npt.NDArray[np.float32
         ears.predict(picture, tagged=rows)
         for picture, rows in zip(corpus.pictures(), tagged, strict=True)
     ]
-    probabilities = np.stack([probabilities for probabilities, _, _ in heard])
-    return probabilities.astype(np.float64), np.stack([place for _, place, _ in heard])
+    probabilities = np.stack([one.probabilities for one in heard])
+    return probabilities.astype(np.float64), np.stack([one.embedding for one in heard])
 
 
 def _named(probabilities: Float, labels: list[str], genres: list[str]) -> Float:

@@ -109,3 +109,8 @@ def triplet_shares(embeddings: Float, groups: Sequence[str], *, seed: int = 0) -
 
 def _mean(values: Float) -> float:
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+def unit(vectors: Float) -> Float:
+    """Vectors (n, d) of length 1."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

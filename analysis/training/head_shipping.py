@@ -25,6 +25,7 @@ from analysis.training.verdicts import VerdictFigures
 Float = npt.NDArray[np.float32]
 
 _COMPANION = "companion."
+_OF_PICTURES = "picture_companion."
 FUSED = f"{_COMPANION}fuse.weight"
 _HEAD = "features."
 _OF_MANIFEST = ("file", "sha256")
@@ -40,10 +41,7 @@ def load_network(weights: Weights) -> ListeningNetwork:
         for name, value in load_file(weights.path).items()
         if not name.startswith("familiarity.")
     }
-    network = ListeningNetwork(
-        len(weights.settings["labels"]),
-        companion=any(name.startswith(_COMPANION) for name in tensors),
-    )
+    network = ListeningNetwork.holding(tensors, len(weights.settings["labels"]))
     if not any(name.startswith(_HEAD) for name in tensors):
         own = network.state_dict()
         tensors |= {name: own[name] for name in own if name.startswith(_HEAD)}
@@ -83,28 +81,36 @@ def with_map(
     return _write(weights, heads, fields, out=out)
 
 
-def with_companion(
-    weights: Weights, network: ListeningNetwork, agreement: Agreement, *, version: str, out: Path
+def with_companions(
+    weights: Weights,
+    network: ListeningNetwork,
+    of_sound: Agreement,
+    of_pictures: Agreement | None = None,
+    *,
+    version: str,
+    out: Path,
 ) -> Path:
-    """Write the same files with the network's companion.
+    """Write the same files with the network's companion, and with that for pictures if the
+    listeners have agreed ``of_pictures``.
 
     Everything else is taken over bit by bit. Returns the manifest.
     """
-    heads = {
-        name: value for name, value in network.state_dict().items() if name.startswith(_COMPANION)
-    }
+    chosen = (_COMPANION,) if of_pictures is None else (_COMPANION, _OF_PICTURES)
+    heads = {name: value for name, value in network.state_dict().items() if name.startswith(chosen)}
     fields = _fields(weights)
     fields["version"] = version
     fields["settings"] |= {
-        "sound_temperature": agreement.temperature,
+        "sound_temperature": of_sound.temperature,
         "tagger": tagger_weights.identity(),
     }
+    if of_pictures is not None:
+        fields["settings"]["picture_temperature"] = of_pictures.temperature
     return _write(weights, heads, fields, out=out)
 
 
 def as_kept(name: str, value: Tensor) -> Tensor:
-    """A tensor as the file has it: in half precision, the companion's few in full."""
-    keeps = name.startswith(_COMPANION) or not value.is_floating_point()
+    """A tensor as the file has it: in half precision, the companions' few in full."""
+    keeps = name.startswith((_COMPANION, f"{_OF_PICTURES}heads.")) or not value.is_floating_point()
     return (value if keeps else value.half()).contiguous()
 
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from analysis.neural.ears import Ears
 from analysis.sound.mel import log_mel
 from analysis.training.datasets import MelCorpus
-from analysis.training.genre import hear_tracks
+from analysis.training.evaluation import unit
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]
@@ -158,13 +157,16 @@ class HeldOut:
         return self._answers(lambda ears, rows: hear_sound(ears, [sounds[row] for row in rows]))
 
     def _answers(self, hear_rows: Callable[[Ears, Int], Answers]) -> Answers:
-        by_row: dict[int, tuple[Float, Float, Float]] = {}
-        for one, rows in self.by_judge():
-            found = hear_rows(one.ears, rows)
-            parts = zip(found.probabilities, found.embeddings, found.pooled, strict=True)
-            by_row.update(zip(rows.tolist(), parts, strict=True))
-        ordered = [by_row[row] for row in range(len(self))]
-        return Answers(*(np.stack(column) for column in zip(*ordered, strict=True)))
+        parts = [(rows, hear_rows(one.ears, rows)) for one, rows in self.by_judge()]
+        order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        found = [answers for _, answers in parts]
+        tagged = [answers.tagged for answers in found if answers.tagged is not None]
+        return Answers(
+            probabilities=np.concatenate([each.probabilities for each in found])[order],
+            embeddings=np.concatenate([each.embeddings for each in found])[order],
+            pooled=np.concatenate([each.pooled for each in found])[order],
+            tagged=np.concatenate(tagged)[order] if len(tagged) == len(found) else None,
+        )
 
 
 def held_out(judges: Sequence[Judge], corpus: MelCorpus) -> HeldOut:
@@ -209,6 +211,15 @@ class Answers:
     probabilities: Float  # (n, k), calibrated
     embeddings: Float  # (n, 128), unit vectors
     pooled: Float  # (n, 512), the trunk's features before its heads
+    tagged: Float | None = None  # (n, 200), the tagger's, where one heard all of them
+
+    @property
+    def penultimate(self) -> Float:
+        """Unit vectors (n, 512 or 712) of what the genres are told from, each listener's part of
+        the same length."""
+        if self.tagged is None:
+            return unit(self.pooled)
+        return unit(np.concatenate([unit(self.pooled), unit(self.tagged)], axis=1))
 
 
 def hear_sound(ears: Ears, sounds: Sequence[Float]) -> Answers:
@@ -225,13 +236,13 @@ def hear(
     predicted = [
         ears.predict(picture, tagged=rows) for picture, rows in zip(pictures, beside, strict=True)
     ]
-    _, pooled, _ = hear_tracks(
-        ears.network,
-        pictures,  # type: ignore[arg-type]  # any sequence of pictures will do
-        device=torch.device("cpu"),
-    )
     return Answers(
-        probabilities=np.stack([row[0] for row in predicted]),
-        embeddings=np.stack([row[1] for row in predicted]),
-        pooled=pooled,
+        probabilities=np.stack([one.probabilities for one in predicted]),
+        embeddings=np.stack([one.embedding for one in predicted]),
+        pooled=np.stack([one.pooled for one in predicted]),
+        tagged=(
+            None
+            if any(one.tagged is None for one in predicted)
+            else np.stack([one.tagged for one in predicted if one.tagged is not None])
+        ),
     )

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from analysis.neural.imagination import imagine, patches_of
 from analysis.training import transfer
 from analysis.training.augment import Pieces
-from analysis.training.imagination import imagine, patches_of
 from analysis.training.picture_bank import digest_of
 from analysis.training.picture_teacher import PATCH_COLUMNS, PictureTeacher, scale_of
 

@@ -14,10 +14,10 @@ import soxr
 import torch
 
 from analysis.neural import taggers
+from analysis.neural.imagination import LOUDEST_CELL, LOUDEST_FRAME
 from analysis.sound.decode import UndecodableAudio
 from analysis.sound.mel import SAMPLE_RATE, log_mel
 from analysis.sound.mono import mono_of_file
-from analysis.training.imagination import LOUDEST_CELL, LOUDEST_FRAME
 from analysis.training.picture_bank import digest_of
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Lessons:
     """Pictures (128, T) uint8, and of each the log-mel frames (T', 96) uint8 of the same sound.
 
     Frames are scaled to 0..255 and so that the loudest cell of each excerpt has the power that an
-    imagined one has (:mod:`analysis.training.imagination`): the picture does not know the level,
+    imagined one has (:mod:`analysis.neural.imagination`): the picture does not know the level,
     so nothing that hangs on it is asked for.
     """
 

@@ -57,10 +57,22 @@ def _in_a_nutshell(manifest: Manifest) -> Iterable[str]:
     yield paragraph(
         "For engineers: a ResNet18 on one-channel mel pictures of 9.9 s with a linear genre head",
         "and a projection to 128 dimensions trained with triplet loss; one pass serves all.",
-        "Where there is sound, a tagger hears patches of 3 s of it besides."
-        if "tagger" in manifest["settings"]
-        else "",
+        _listener_beside(manifest["settings"]),
     )
+
+
+def _listener_beside(settings: Mapping[str, Any]) -> str:
+    if "tagger" not in settings:
+        return ""
+    pictures = "; it hears patches of pictures without sound, too, retrained for that"
+    return (
+        "Where there is sound, a tagger hears patches of 3 s of it besides"
+        f"{pictures if _hears_pictures(settings) else ''}."
+    )
+
+
+def _hears_pictures(settings: Mapping[str, Any]) -> bool:
+    return "picture_temperature" in settings
 
 
 def _how_often_right(figures: Mapping[str, Any]) -> str:
@@ -104,8 +116,24 @@ def _facts(manifest: Manifest) -> str:
             "of both listeners, added up; the embedding is a linear map of both vectors. A linear "
             "discriminant and that map were fitted on the sound that there is of labelled tracks; "
             "how much each listener counts, and the temperature of both together "
-            f"({settings['sound_temperature']:.3f}), on that of held-out ones. Pictures without "
-            "sound are heard by the trunk alone, and their embeddings are in a space of their own."
+            f"({settings['sound_temperature']:.3f}), on that of held-out ones. "
+            + (
+                ""
+                if _hears_pictures(settings)
+                else "Pictures without sound are heard by the trunk alone, and their embeddings "
+                "are in a space of their own."
+            )
+        )
+    if _hears_pictures(settings):
+        lines.append(
+            "- **Beside the trunk, on pictures without sound:** the same tagger, retrained on "
+            "music of which there are both to answer from the picture as it did from the sound "
+            "(`manage.py pretrain_trunk --only-teacher`); it has heard no genre label and no "
+            "validation track. Its weights are part of the file (ISC, `ears.licence.txt`). What "
+            "it adds is fitted as on sound, on the pictures of labelled tracks; of them the "
+            "discriminant for sound learns, too. Temperature of both together "
+            f"{settings['picture_temperature']:.3f}. Embeddings of pictures are in a space of "
+            "their own."
         )
     if settings.get("also_heard"):
         lines.append(f"- **Also heard in training:** {', '.join(settings['also_heard'])}.")

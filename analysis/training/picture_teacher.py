@@ -17,10 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.neural.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, TAGS, Tagger, compressed
+from analysis.neural.imagination import LOUDEST_FRAME, imagine, patches_of
+from analysis.neural.taggers import (
+    FRAMES_PER_SECOND,
+    PATCH_FRAMES,
+    TAGS,
+    MusiCNN,
+    Tagger,
+    compressed,
+)
 from analysis.sound.mel import COLUMNS_PER_SECOND
 from analysis.training import transfer
 from analysis.training.augment import (
@@ -29,8 +39,7 @@ from analysis.training.augment import (
     mix_pictures,
     random_windows,
 )
-from analysis.training.distributed import ALONE, Processes, pick_device
-from analysis.training.imagination import LOUDEST_FRAME, imagine, patches_of
+from analysis.training.distributed import ALONE, Processes, has_fast_16_bits, pick_device
 from analysis.training.loop import fit, generators
 from analysis.training.picture_bank import PictureBank
 from analysis.training.recipe import Optimisation
@@ -38,6 +47,7 @@ from analysis.training.recipe import Optimisation
 if TYPE_CHECKING:
     from analysis.training.lessons import Lessons
 
+_FIRST = "taggers.0."
 # Columns of a picture that hold one patch of frames, with a column to spare.
 PATCH_COLUMNS = 40
 
@@ -55,7 +65,7 @@ class AdaptationRecipe(Optimisation):
     weight_decay: float = 0.01
     warm_up: float = 0.1
     ema_decay: float = 0.99
-    batch_size: int = 192
+    batch_size: int = 96
     patches_per_excerpt: int = 8
     mixed: float = 0.3
     augmentation: Augmentation = field(
@@ -98,7 +108,8 @@ class PictureTeacher(nn.Module):
 
     def _raw(self, patches: Tensor) -> Tensor:
         parts = []
-        with torch.autocast("cuda", torch.bfloat16, enabled=patches.is_cuda):
+        device = patches.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_16_bits(device)):
             for tagger in self.taggers:
                 tags, features = tagger(patches)
                 parts += [features, tags]
@@ -283,3 +294,23 @@ def adapt(
         processes=processes,
     )
     return cast(PictureTeacher, average)
+
+
+def tagger_of_pictures(file: Path) -> MusiCNN:
+    """The MusiCNN of a ``teacher.safetensors`` of it alone, without the scale of its answers.
+
+    Raises OSError, or ValueError for a teacher of another tagger.
+    """
+    tagger = MusiCNN()
+    try:
+        parts = load_file(file)
+        tagger.load_state_dict(
+            {
+                name.removeprefix(_FIRST): value
+                for name, value in parts.items()
+                if name.startswith(_FIRST)
+            }
+        )
+    except (RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{file} is no teacher that is a MusiCNN: {error}") from error
+    return tagger.eval()

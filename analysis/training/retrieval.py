@@ -206,7 +206,7 @@ def retrieval(
     drawn = [drawn[row] for row in kept]
 
     def place(one: Drawn) -> Float:
-        return ears.predict(one.picture, tagged=one.tagged)[1]
+        return ears.predict(one.picture, tagged=one.tagged).embedding
 
     gallery = np.stack([place(each[_ORIGINAL]) for each in drawn])
     log.info("gallery of %d recordings heard", len(gallery))

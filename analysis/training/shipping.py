@@ -25,11 +25,12 @@ from analysis.training.companion_heads import (
     fit_companion,
 )
 from analysis.training.datasets import MelCorpus
+from analysis.training.evaluation import unit
 from analysis.training.genre import hear_tracks
 from analysis.training.head_shipping import as_kept
 from analysis.training.heads import EmbeddingRecipe, fit_temperature, train_embedding_head
 from analysis.training.held_out import together
-from analysis.training.similarity import mel_statistics, standardised, unit
+from analysis.training.similarity import mel_statistics, standardised
 
 _CPU = torch.device("cpu")
 
@@ -94,11 +95,11 @@ def fit_and_measure(
     probabilities = _softmax(logits / temperature)
     agreement = None
     if sounds is not None:
-        fit_companion(network, sounds.train)
-        agreement = agree(network, sounds.validation)
-        apply(network, agreement)
+        heads = network.companion = fit_companion(network, sounds.train)
+        agreement = agree(network, heads, sounds.validation)
+        apply(heads, agreement)
         if sounds.validation is validation:
-            logits, embeddings = answers_of_both(network, validation)
+            logits, embeddings = answers_of_both(network, heads, validation)
             probabilities = _softmax(logits / agreement.temperature)
     genres = [validation.names[index] for index in validation.labels]
     stats = standardised(mel_statistics(validation.mel))
@@ -145,8 +146,9 @@ def refit_on_all(
     """
     train_embedding_head(network, everything, recipe=recipe)
     if sounds is not None and evaluated.agreement is not None:
-        fit_companion(network, together({"train": sounds.train, "valid": sounds.validation}))
-        apply(network, evaluated.agreement)
+        everywhere = together({"train": sounds.train, "valid": sounds.validation})
+        network.companion = fit_companion(network, everywhere)
+        apply(network.companion, evaluated.agreement)
     return replace(evaluated, network=network)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from analysis.training import evaluation
+from analysis.training.evaluation import unit
 from analysis.training.held_out import HeldOut
 from analysis.training.intervals import Interval, mean_by_artist
 
@@ -57,7 +58,7 @@ def similarity(tracks: HeldOut) -> SimilarityFigures:
     noise = np.random.default_rng(0).standard_normal(found.embeddings.shape)
     spaces: dict[str, Float] = {
         EMBEDDING: found.embeddings,
-        "penultimate": unit(found.pooled),
+        "penultimate": found.penultimate,
         "mfcc_statistics": standardised(mfcc_statistics(tracks.corpus.mel)),
         "mel_statistics": standardised(mel_statistics(tracks.corpus.mel)),
         "random": unit(noise.astype(np.float32)),
@@ -125,8 +126,3 @@ def mfcc_statistics(mel: npt.NDArray[np.uint8]) -> Float:
 def standardised(features: Float) -> Float:
     """Unit vectors (n, d) of features with mean 0 and deviation 1 over the n tracks."""
     return unit((features - features.mean(0)) / (features.std(0) + 1e-6))
-
-
-def unit(vectors: Float) -> Float:
-    """Vectors (n, d) of length 1."""
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

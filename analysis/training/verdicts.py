@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from analysis.training.similarity import unit
+from analysis.training.evaluation import unit
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]

@@ -41,9 +41,9 @@ class Command(BaseCommand):
             options["output"],
             ids=ids,
             labels=np.array(ears.labels),
-            probabilities=np.array([row[0] for row in heard], dtype=np.float32),
-            embeddings=np.array([row[1] for row in heard], dtype=np.float32),
-            familiarity=np.array([row[2] for row in heard], dtype=np.float32),
+            probabilities=np.array([one.probabilities for one in heard], dtype=np.float32),
+            embeddings=np.array([one.embedding for one in heard], dtype=np.float32),
+            familiarity=np.array([one.familiarity for one in heard], dtype=np.float32),
         )
         self.stdout.write(f"{len(mel)} tracks written to {options['output']}")
 

@@ -25,12 +25,16 @@ class Command(BaseCommand):
     help = (
         "Pretrain the trunk on music without labels. Taggers of sound learn to answer from mel "
         "pictures, then the trunk learns to answer as they do. Goes on where a killed run stopped. "
-        "Writes teacher.safetensors and trunk.safetensors to --run, for train_genre --init."
+        "Writes teacher.safetensors, for train_companion --picture-tagger, and trunk.safetensors, "
+        "for train_genre --init, to --run."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--audio", required=True, nargs="+", help="folders with music")
+        parser.add_argument(
+            "--every", type=int, default=40, metavar="SECONDS", help="of it an excerpt of 30 s"
+        )
         parser.add_argument(
             "--tagger",
             required=True,
@@ -53,6 +57,10 @@ class Command(BaseCommand):
             choices=("always", "once"),
             help="let the teacher judge every window that the trunk is shown, or every picture "
             "once, beforehand. Default: always on CUDA, else once",
+        )
+        parser.add_argument("--teacher-epochs", type=int, help="of retraining the taggers")
+        parser.add_argument(
+            "--only-teacher", action="store_true", help="retrain the taggers and stop there"
         )
         # torchrun takes --run for an option of its own.
         parser.add_argument(
@@ -94,7 +102,11 @@ class Command(BaseCommand):
 
             def lessons_of(folders: list[str]) -> Lessons:
                 files = music_files(map(Path, folders), least_seconds=EXCERPT_SECONDS)
-                return together.in_turn(lambda: lessons_from_sound(files, cache=run / "lessons"))
+                return together.in_turn(
+                    lambda: lessons_from_sound(
+                        files, cache=run / "lessons", every_seconds=options["every"]
+                    )
+                )
 
             lessons, held_out = lessons_of(options["audio"]), lessons_of(options["held_out"])
             if not len(lessons):
@@ -102,7 +114,11 @@ class Command(BaseCommand):
             corpus, sound = together.in_turn(lambda: _corpus(options, cache=run / "lessons"))
             teacher = _teacher(taggers, options, lessons, sound, held_out, together=together)
             if together.is_first:
-                save_file(teacher.state_dict(), run / "teacher.safetensors")
+                weights = {name: part.contiguous() for name, part in teacher.state_dict().items()}
+                save_file(weights, run / "teacher.safetensors")
+            if options["only_teacher"]:
+                self.stdout.write(f"{len(lessons)} excerpts; {run / 'teacher.safetensors'}")
+                return
 
             music, own = list(lessons.pictures), [*corpus, *sound.pictures]
             checked = list(held_out.pictures)
@@ -182,11 +198,13 @@ def _teacher(
         except (OSError, RuntimeError) as error:
             raise CommandError(f"{options['teacher']} is no teacher of these taggers") from error
         return teacher
+    epochs = options["teacher_epochs"]
+    changes = {} if epochs is None else {"epochs": epochs}
     everything = Lessons([*lessons.pictures, *sound.pictures], [*lessons.frames, *sound.frames])
     return adapt(
         taggers,
         everything,
-        recipe=AdaptationRecipe(),
+        recipe=replace(AdaptationRecipe(), **changes),
         run_dir=Path(options["run"]) / "teacher",
         held_out=held_out if len(held_out) else None,
         device=options["device"],

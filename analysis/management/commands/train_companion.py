@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 class Command(BaseCommand):
     help = (
         "Fit the heads by which a tagger (MusiCNN) hears beside the trunk, on the sound that there "
-        "is of a corpus of pictures, and put them into the files of trained ears. Trunk and other "
-        "heads stay as they are."
+        "is of a corpus of pictures, and on the pictures, and put them into the files of trained "
+        "ears. Trunk and other heads stay as they are."
     )
     requires_system_checks: list[str] = []
 
@@ -45,20 +45,32 @@ class Command(BaseCommand):
             help="ears that learned from all tracks, to be given heads that did; default: those "
             "that serve",
         )
+        parser.add_argument(
+            "--picture-tagger",
+            type=Path,
+            metavar="FILE",
+            help="teacher.safetensors of pretrain_trunk: this tagger, retrained to hear pictures. "
+            "It is put into both files, and hears where there is no sound",
+        )
         parser.add_argument("--out", type=Path, required=True, help="where their files go")
         parser.add_argument("--run", type=Path, default=Path("runs/companion"))
         parser.add_argument("--model-version", required=True, help="version of the new weights")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from analysis.neural.weights import WeightsUnavailable, find, read_from
-        from analysis.training.companion_heads import agree, apply, fit_companion
+        from analysis.training.companion_heads import (
+            fit_companions,
+            tagged_pictures,
+            weigh_companions,
+        )
         from analysis.training.corpora import open_collection
         from analysis.training.ears_training import sounds_of
-        from analysis.training.head_shipping import load_network, with_companion
+        from analysis.training.head_shipping import load_network, with_companions
         from analysis.training.held_out import together
+        from analysis.training.picture_teacher import tagger_of_pictures
 
         logging.getLogger("analysis").setLevel(logging.INFO)
-        version = options["model_version"]
+        version, teacher = options["model_version"], options["picture_tagger"]
         try:
             measured = read_from(options["measured"], "ears")
             folder = options["weights"]
@@ -67,22 +79,34 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"{options['measured']} was not trained on the split train alone"
                 )
+            tagger = None if teacher is None else tagger_of_pictures(teacher)
             collection = open_collection(options["data"], cache=options["run"])
             sounds = sounds_of(collection, options["sound"], cache=options["run"])
+            train = validation = every_picture = None
+            if tagger is not None:
+                train = tagged_pictures(tagger, collection.train)
+                validation = tagged_pictures(tagger, collection.validation)
+                every_picture = together({"train": train, "valid": validation})
+
             network = load_network(measured)
-            fit_companion(network, sounds.train)
-            agreement = agree(network, sounds.validation)
-            apply(network, agreement)
-            with_companion(measured, network, agreement, version=version, out=options["measured"])
+            fit_companions(network, sounds.train, pictures=train, tagger=tagger)
+            agreed = weigh_companions(network, sounds.validation, validation)
+            with_companions(measured, network, *agreed, version=version, out=options["measured"])
+
             network = load_network(weights)
-            fit_companion(network, together({"train": sounds.train, "valid": sounds.validation}))
-            apply(network, agreement)
-            manifest = with_companion(
-                weights, network, agreement, version=version, out=options["out"]
+            every_sound = together({"train": sounds.train, "valid": sounds.validation})
+            fit_companions(
+                network, every_sound, pictures=every_picture, tagger=tagger, agreed=agreed
+            )
+            manifest = with_companions(
+                weights, network, *agreed, version=version, out=options["out"]
             )
         except (WeightsUnavailable, OSError, KeyError, ValueError, RuntimeError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(
-            f"the tagger counts {agreement.share:.2f} times beside the trunk, temperature "
-            f"{agreement.temperature:.2f}; {manifest}"
-        )
+        for heard, agreement in zip(("sound", "pictures"), agreed, strict=True):
+            if agreement is not None:
+                self.stdout.write(
+                    f"on {heard} the tagger counts {agreement.share:.2f} times beside the trunk, "
+                    f"temperature {agreement.temperature:.2f}"
+                )
+        self.stdout.write(str(manifest))

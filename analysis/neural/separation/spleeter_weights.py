@@ -8,16 +8,14 @@ rebuilds arrays and refuses everything else.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy._core import multiarray
 
-from analysis.neural.weights import WeightsUnavailable
+from analysis.neural.carried_files import folder_of, read_checked
 
 if TYPE_CHECKING:
     import torch
@@ -40,22 +38,16 @@ _ARRAY_PARTS: list[Any] = [
 
 
 def checkpoint_folder() -> Path:
-    """Folder of the two files: below ``MODELS_DIR`` if it has ``spleeter/``, else the package's.
+    """Folder of the two files: ``spleeter`` below ``MODELS_DIR`` if it is there, or the package's.
 
     Raises
     ------
     WeightsUnavailable
         If neither is there.
     """
-    local = os.environ.get("MODELS_DIR")
-    if local and (Path(local) / "spleeter").is_dir():
-        return Path(local) / "spleeter"
-    spec = importlib.util.find_spec(PACKAGE)  # looks the package up without running it
-    if spec is None or not spec.submodule_search_locations:
-        raise WeightsUnavailable(
-            f"the package {PACKAGE}, which carries the starter engine's weights, is not installed"
-        )
-    return Path(spec.submodule_search_locations[0]) / "checkpoints" / "2stems"
+    return folder_of(
+        PACKAGE, "checkpoints", "2stems", local="spleeter", carries="the starter engine's weights"
+    )
 
 
 def identity() -> str:
@@ -77,14 +69,7 @@ def load(instrument: str, *, folder: Path | None = None) -> dict[str, torch.Tens
     """
     import torch  # here, so that who only asks for the identity needs no torch
 
-    path = (folder or checkpoint_folder()) / _FILES[instrument]
-    if not path.is_file():
-        raise WeightsUnavailable(f"the weights file {path} is missing")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != SHA256[instrument]:
-            raise WeightsUnavailable(f"{path} is damaged: sha256 {digest}")
-        file.seek(0)  # the very bytes that were checked
-        with torch.serialization.safe_globals(_ARRAY_PARTS):
-            arrays = torch.load(file, map_location="cpu", weights_only=True)
+    data = read_checked((folder or checkpoint_folder()) / _FILES[instrument], SHA256[instrument])
+    with torch.serialization.safe_globals(_ARRAY_PARTS):
+        arrays = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}

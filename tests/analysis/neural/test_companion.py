@@ -14,9 +14,10 @@ from torch.nn import functional
 from analysis.neural import tagger_weights, taggers
 from analysis.neural.companion import LEVEL_DBFS, WindowTagger, patch_centres
 from analysis.neural.ears import Ears, load_ears
-from analysis.neural.listener import WINDOW_COLUMNS
+from analysis.neural.imagination import imagine, patches_of
+from analysis.neural.listener import WINDOW_COLUMNS, scale_mel
 from analysis.neural.weights import WeightsUnavailable, find
-from analysis.neural.windows import window_starts
+from analysis.neural.windows import cut, window_starts
 from analysis.sound.mel import COLUMNS_PER_SECOND, HOP_LENGTH, SAMPLE_RATE, log_mel
 from analysis.sound.mono import mono_of_file
 from analysis.training.recordings import demo_files
@@ -90,21 +91,34 @@ def test_the_level_of_a_file_does_not_matter_but_that_of_a_part_does(tagger, son
         tagger.hear(np.zeros(0, np.float32))
 
 
-def test_both_listeners_logits_are_added_up(ears, song):
-    picture, tagged = log_mel(song), ears.tag(song)
-    alone, both = ears.hear(picture), ears.hear(picture, tagged=tagged)
-    companion = ears.network.companion
+@pytest.mark.parametrize("with_sound", [True, False])
+def test_both_listeners_logits_are_added_up(ears, song, with_sound):
+    """Of the sound, and of a picture without it."""
+    picture, tagged = log_mel(song), ears.tag(song) if with_sound else None
+    both = ears.hear(picture, tagged=tagged)
+    network, starts = ears.network, window_starts(picture.shape[1])
+    windows = cut(picture, starts)
     with torch.inference_mode():
-        added = companion.genre(torch.from_numpy(tagged)).mean(0)
-    trunk = torch.tensor(list(alone.probabilities.values())).log() * ears.temperature
-    expected = functional.softmax((trunk + added) / ears.sound_temperature, dim=0)
+        heard = network(scale_mel(torch.from_numpy(windows))[:, None])
+        if tagged is not None:
+            added = network.companion.genre(torch.from_numpy(tagged))
+            temperature = ears.sound_temperature
+        else:
+            listener = network.picture_companion
+            patches = patches_of(imagine(torch.from_numpy(windows / 255.0)))
+            features = torch.stack([listener.tagger(each)[1].mean(0) for each in patches])
+            added = listener.heads.genre(features)
+            temperature = ears.picture_temperature
+        expected = functional.softmax((heard.logits + added).mean(0) / temperature, dim=0)
     np.testing.assert_allclose(list(both.probabilities.values()), expected, atol=1e-4)
-    np.testing.assert_allclose(ears.predict(picture, tagged=tagged)[0], expected, atol=1e-4)
+    told = ears.predict(picture, tagged=tagged)
+    np.testing.assert_allclose(told.probabilities, expected, atol=1e-4)
     np.testing.assert_allclose(ears.probabilities(picture, tagged=tagged), expected, atol=1e-4)
-    np.testing.assert_allclose(ears.predict(picture, tagged=tagged)[1], both.embedding, atol=1e-5)
-    # What only the trunk says stays as it is.
-    assert both.familiarity == alone.familiarity
-    assert both.features == alone.features
+    np.testing.assert_allclose(told.embedding, both.embedding, atol=1e-5)
+    # These only the trunk says.
+    mean = heard.pooled.mean(0)
+    assert both.familiarity == pytest.approx(ears.familiarity.score(mean[None].numpy())[0])
+    assert list(both.features.values()) == pytest.approx(network.feel(mean).tolist(), abs=1e-5)
     course = {section.label for section in both.course}
     assert course <= set(ears.labels)
 
@@ -126,7 +140,9 @@ def test_a_copy_at_another_speed_stays_near_its_original(ears):
     songs = [mono_of_file(path)[: 20 * SAMPLE_RATE] for path in demo_files()[:8]]
 
     def places(sounds):
-        return np.stack([ears.predict(log_mel(one), tagged=ears.tag(one))[1] for one in sounds])
+        return np.stack(
+            [ears.predict(log_mel(one), tagged=ears.tag(one)).embedding for one in sounds]
+        )
 
     faster = [soxr.resample(one, SAMPLE_RATE, SAMPLE_RATE / 1.03) for one in songs]
     cosine = places(faster) @ places(songs).T
@@ -144,7 +160,7 @@ def test_a_damaged_checkpoint_is_not_opened(tmp_path: Path, monkeypatch):
     with pytest.raises(WeightsUnavailable, match="damaged"):
         tagger_weights.load()
     data.unlink()
-    with pytest.raises(WeightsUnavailable, match="cannot be read"):
+    with pytest.raises(WeightsUnavailable, match="missing"):
         tagger_weights.load()
 
 

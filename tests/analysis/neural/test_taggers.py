@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from analysis.neural import taggers
-from analysis.neural.tensorflow_checkpoint import read_tensorflow_checkpoint
+from analysis.neural.imagination import imagine, patches_of
+from analysis.neural.loudest_band import loudest_band
+from analysis.neural.tensorflow_checkpoint import DATA, INDEX, read_tensorflow_checkpoint
 from analysis.sound.mel import log_mel
 from analysis.sound.mono import mono_of_file
-from analysis.training.imagination import imagine, patches_of
 from analysis.training.recordings import demo_files
 
 
@@ -33,16 +34,36 @@ def test_patches_are_the_mel_spectrogram_that_the_tagger_was_trained_on() -> Non
 
 def test_the_largest_of_each_band_is_found_before_it_is_normalised() -> None:
     """Also where the weight of a channel is negative."""
-    norm = torch.nn.BatchNorm2d(6, eps=1e-3)
     generator = torch.Generator().manual_seed(0)
-    torch.nn.init.normal_(norm.weight, generator=generator)
-    torch.nn.init.normal_(norm.bias, generator=generator)
+    convolution = torch.nn.Conv2d(1, 6, (3, 7))
+    norm = torch.nn.BatchNorm2d(6, eps=1e-3)
+    for parameter in [*convolution.parameters(), *norm.parameters()]:
+        torch.nn.init.normal_(parameter, generator=generator)
     norm.running_mean.copy_(torch.randn(6, generator=generator))
-    heard = torch.randn(2, 6, 5, 9, generator=generator)
+    x = torch.randn(2, 1, 9, 20, generator=generator)
     for module in (norm.train(), norm.eval()):
-        expected = module(torch.relu(heard)).amax(dim=3)
-        torch.testing.assert_close(taggers._loudest(heard, module), expected)
+        expected = module(torch.relu(convolution(x))).amax(dim=3)
+        found = taggers._loudest(x, convolution, module)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert (norm.weight < 0).any()
+
+
+def test_the_largest_answer_over_the_bands_and_its_gradient() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(3, 12, 20, generator=generator)
+    weight = torch.randn(5, 4, 7, generator=generator).requires_grad_()
+    towards = torch.randn(3, 9, 5, generator=generator)
+    expected = torch.nn.functional.conv2d(x[:, None], weight[:, None]).amax(3).transpose(1, 2)
+    (wanted,) = torch.autograd.grad((expected * towards).sum(), weight)
+    found = loudest_band(x, weight)
+    (gradient,) = torch.autograd.grad((found * towards).sum(), weight)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(gradient, wanted, atol=1e-5, rtol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(loudest_band(x, weight), expected, atol=1e-5, rtol=1e-5)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = loudest_band(x, weight)
+    torch.testing.assert_close(rounded, expected.detach(), atol=0.1, rtol=0.02)
 
 
 def test_a_short_clip_is_repeated_to_one_patch() -> None:
@@ -183,7 +204,9 @@ def test_a_published_checkpoint_becomes_the_same_network(tmp_path: Path) -> None
     write_checkpoint(tmp_path, variables)
 
     model = taggers.load_tagger(tmp_path)
-    read = read_tensorflow_checkpoint(tmp_path)
+    read = read_tensorflow_checkpoint(
+        (tmp_path / INDEX).read_bytes(), (tmp_path / DATA).read_bytes()
+    )
     assert read.keys() == variables.keys()
     for name, value in variables.items():
         np.testing.assert_array_equal(read[name], value)
@@ -226,5 +249,5 @@ def test_a_published_checkpoint_of_the_other_kind(tmp_path: Path) -> None:
 def test_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".index").write_bytes(b"no table" * 20)
     (tmp_path / ".data-00000-of-00001").write_bytes(b"")
-    with pytest.raises(ValueError, match="no TensorFlow checkpoint"):
+    with pytest.raises(ValueError, match="no index of a TensorFlow checkpoint"):
         taggers.load_tagger(tmp_path)

@@ -18,9 +18,10 @@ from analysis.training.companion_heads import (
     answers_of_both,
     apply,
     fit_companion,
+    weigh_companions,
 )
 from analysis.training.genre_head import HeadRecipe, examples_of, fit_genre_head
-from analysis.training.head_shipping import load_network, with_companion
+from analysis.training.head_shipping import load_network, with_companions
 from tests.analysis.training.corpora import two_genres
 
 
@@ -52,34 +53,43 @@ def network() -> ListeningNetwork:
     return ListeningNetwork(2).eval()
 
 
-def named(network, corpus) -> float:
-    logits, _ = answers_of_both(network, corpus)
+def named(network, heads, corpus) -> float:
+    logits, _ = answers_of_both(network, heads, corpus)
     return float((logits.argmax(axis=1) == corpus.labels).mean())
 
 
 def test_a_tagger_that_knows_better_is_believed(network, train, held_out):
-    fit_companion(network, tagged(train, strength=2.0, seed=1))
+    heads = fit_companion(network, tagged(train, strength=2.0, seed=1))
     others = tagged(held_out, strength=2.0, seed=2)
-    apply(network, agree(network, others))
-    assert named(network, others) == 1.0
+    apply(heads, agree(network, heads, others))
+    assert named(network, heads, others) == 1.0
+
+
+def test_more_tracks_teach_the_genre_and_leave_the_place(network, train, held_out):
+    """Few sounds that say little, and many that say more."""
+    few, more = tagged(train, strength=0.1, seed=1), tagged(held_out, strength=2.0, seed=3)
+    alone, helped = fit_companion(network, few), fit_companion(network, few, also=more)
+    others = tagged(held_out, strength=1.0, seed=2)
+    assert named(network, helped, others) > named(network, alone, others)
+    for name in ("fuse.weight", "mean", "spread"):
+        assert torch.equal(alone.state_dict()[name], helped.state_dict()[name])
 
 
 def test_a_tagger_that_knows_nothing_is_not(network, train, held_out):
     recipe = HeadRecipe(clips=0)
     examples = examples_of(network, list(train.pictures()), recipe=recipe)
     fit_genre_head(network, examples, train.labels, recipe=recipe)
-    fit_companion(network, tagged(train, strength=0.0, seed=1))
+    heads = fit_companion(network, tagged(train, strength=0.0, seed=1))
     others = tagged(held_out, strength=0.0, seed=2)
-    found = agree(network, others)
-    apply(network, found)
+    found = agree(network, heads, others)
+    apply(heads, found)
     assert found.share < 0.2
-    assert named(network, others) == 1.0
+    assert named(network, heads, others) == 1.0
 
 
 def test_the_map_keeps_the_products_of_both_listeners_vectors(network, train):
     sounds = tagged(train, strength=2.0, seed=1)
-    fit_companion(network, sounds)
-    companion = network.companion
+    companion = fit_companion(network, sounds)
     identity = companion.fuse.weight @ companion.fuse.weight.T
     np.testing.assert_allclose(identity, np.eye(128), atol=1e-4)
     places = torch.nn.functional.normalize(torch.randn(len(sounds), 128), dim=1)
@@ -99,7 +109,7 @@ def test_pictures_alone_and_a_missing_genre_are_refused(network, train):
     with pytest.raises(ValueError, match="no tagger"):
         fit_companion(network, train)
     with pytest.raises(ValueError, match="companion"):
-        apply(network, Agreement(1.0, 1.0))
+        weigh_companions(network, train)
     corpus = tagged(train, strength=1.0, seed=1)
     with pytest.raises(ValueError, match="classes"):
         fit_companion(network, replace(corpus, labels=np.zeros(len(corpus), np.int64)))
@@ -110,7 +120,9 @@ def test_only_the_companion_of_trained_ears_is_changed(tmp_path):
     network = load_network(weights)
     with torch.no_grad():
         network.companion.genre.weight.mul_(2.0)
-    manifest = with_companion(weights, network, Agreement(2.0, 21.5), version="9.9.9", out=tmp_path)
+    manifest = with_companions(
+        weights, network, Agreement(2.0, 21.5), version="9.9.9", out=tmp_path
+    )
     new = read_from(tmp_path, "ears")
     assert (new.version, new.settings["sound_temperature"]) == ("9.9.9", 21.5)
     before, after = load_file(weights.path), load_file(new.path)

@@ -92,9 +92,10 @@ def test_answers_are_the_products_own_in_the_corpus_order(ears, splits):
     assert tracks.corpus.ids == ["t0", "v1"]
     found = tracks.answers(list(tracks.corpus.pictures()))
     for row, picture in enumerate(tracks.corpus.mel):
-        probabilities, embedding, _ = ears.predict(picture)
-        np.testing.assert_allclose(found.probabilities[row], probabilities, atol=1e-6)
-        np.testing.assert_allclose(found.embeddings[row], embedding, atol=1e-6)
+        told = ears.predict(picture)
+        np.testing.assert_allclose(found.probabilities[row], told.probabilities, atol=1e-6)
+        np.testing.assert_allclose(found.embeddings[row], told.embedding, atol=1e-6)
+        np.testing.assert_allclose(found.pooled[row], told.pooled, atol=1e-6)
     assert found.pooled.shape == (2, 512)
 
 

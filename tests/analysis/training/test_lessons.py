@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from analysis.training.imagination import LOUDEST_FRAME
+from analysis.neural.imagination import LOUDEST_FRAME
 from analysis.training.lessons import lessons_from_sound, level_free_frames
 
 

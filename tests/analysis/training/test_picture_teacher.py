@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from analysis.neural.imagination import imagine, patches_of
 from analysis.neural.taggers import TAGS, Tagger
 from analysis.sound.mel import log_mel
 from analysis.training.augment import mix_pictures
 from analysis.training.checkpoints import OtherRun
-from analysis.training.imagination import imagine, patches_of
 from analysis.training.lessons import Lessons, level_free_frames
 from analysis.training.picture_teacher import (
     AdaptationRecipe,

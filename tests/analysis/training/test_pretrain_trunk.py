@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from django.core.management import CommandError, call_command
 from safetensors.torch import load_file, save_file
 
@@ -59,6 +60,26 @@ def test_a_trunk_comes_out(tmp_path: Path, tagger: Path, capsys: pytest.CaptureF
     assert (run / "trunk" / "metrics.jsonl").stat().st_mtime_ns == changed
     again = load_file(run / "trunk.safetensors")
     assert all((again[name] == value).all() for name, value in trunk.items())
+
+
+def test_the_teacher_alone(tmp_path: Path, tagger: Path, capsys: pytest.CaptureFixture) -> None:
+    soundfile.write(tmp_path / "one.wav", tune(220.0, 91.0), 22_050)
+    call_command(
+        "pretrain_trunk",
+        audio=[str(tmp_path)],
+        every=60,
+        tagger=[str(tagger)],
+        run=str(tmp_path / "run"),
+        only_teacher=True,
+        teacher_epochs=1,
+        device="cpu",
+    )
+    assert "2 excerpts" in capsys.readouterr().out
+    teacher = PictureTeacher([load_tagger(tagger)])
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    teacher.load_state_dict(load_file(tmp_path / "run" / "teacher.safetensors"))
+    assert any(not torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+    assert not (tmp_path / "run" / "trunk.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import pytest
 import soundfile
 import torch
 from django.core.management import CommandError, call_command
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from analysis.neural import tagger_weights
 from analysis.neural.ears import Ears
 from analysis.neural.weights import SHIPPED_DIR, read_from
 from analysis.sound.mel import SAMPLE_RATE, log_mel
+from analysis.training.picture_teacher import PictureTeacher
 
 GENRES = read_from(SHIPPED_DIR, "ears").settings["labels"]
 
@@ -101,9 +103,32 @@ def test_both_files_get_heads_and_keep_all_else(data, tmp_path, capsys):
     named = []
     for number, genre in enumerate(GENRES):
         sound = tone(number, 1_000 + number)
-        likeliest = ears.predict(log_mel(sound), tagged=ears.tag(sound))[0].argmax()
+        likeliest = ears.predict(log_mel(sound), tagged=ears.tag(sound)).probabilities.argmax()
         named.append(ears.labels[int(likeliest)] == genre)
     assert np.mean(named) >= 0.8
+
+
+def test_a_tagger_of_pictures_is_put_in_and_heard(data, tmp_path, capsys):
+    """The tagger as it was published hears pictures badly; chords it can still tell apart."""
+    teacher = PictureTeacher([tagger_weights.load()])
+    save_file(teacher.state_dict(), tmp_path / "teacher.safetensors")
+    measured = copied(tmp_path / "measured", "train")
+    train(data, measured, tmp_path / "out", picture_tagger=tmp_path / "teacher.safetensors")
+    assert "on pictures the tagger counts" in capsys.readouterr().out
+    ears = Ears(read_from(tmp_path / "out", "ears"))
+    published, kept = tagger_weights.load(), ears.network.picture_companion.tagger
+    for one, other in zip(published.parameters(), kept.parameters(), strict=True):
+        torch.testing.assert_close(other, one, atol=1e-4, rtol=2e-3)  # half precision
+    picture = log_mel(np.tile(tone(3, 1_003), 4))
+    told = ears.predict(picture)
+    assert ears.labels[int(told.probabilities.argmax())] == GENRES[3]
+    heard = ears.hear(picture)
+    assert heard.label == GENRES[3]
+    np.testing.assert_allclose(told.embedding, heard.embedding, atol=1e-5)
+    # Sound is heard as sound.
+    sound = tone(3, 1_003)
+    with_sound = ears.predict(log_mel(sound), tagged=ears.tag(sound))
+    np.testing.assert_allclose(with_sound.tagged, ears.tag(sound).mean(axis=0), atol=1e-5)
 
 
 def test_what_cannot_be_used_is_refused_in_words(data, tmp_path):
@@ -122,4 +147,8 @@ def test_what_cannot_be_used_is_refused_in_words(data, tmp_path):
             run=tmp_path / "run",
             model_version="9.9.9",
         )
+    damaged = tmp_path / "teacher.safetensors"
+    damaged.write_bytes(b"no tensors")
+    with pytest.raises(CommandError, match="no teacher"):
+        train(data, measured, tmp_path / "out", picture_tagger=damaged)
     assert not (tmp_path / "out").exists()
