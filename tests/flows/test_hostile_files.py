@@ -382,7 +382,12 @@ def test_one_song_in_four_formats_is_heard_the_same(tmp_path):
         # Tempo and key as the package's licence file states them.
         assert document["tempo"]["bpm"] == pytest.approx(truth.tempo_bpm, rel=0.04)
         assert (document["key"]["tonic"], document["key"]["mode"]) == (truth.tonic, truth.mode)
-        assert document["genre"]["label"] == reference["genre"]["label"]
+        # Of a song that is like no genre much, the first of three that are alike may be another.
+        moved = [
+            abs(likely - reference["genre"]["probabilities"][genre])
+            for genre, likely in document["genre"]["probabilities"].items()
+        ]
+        assert sum(moved) / 2 < 0.05
         assert document["loudness"]["integrated_lufs"] == pytest.approx(
             reference["loudness"]["integrated_lufs"], abs=0.5
         )

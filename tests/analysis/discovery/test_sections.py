@@ -12,11 +12,8 @@ from tests.analysis.discovery.catalogue import heard
 
 
 def test_they_equal_a_separate_pass_over_each_stretch(loud_picture):
-    """Every section by itself, cut out of the picture and sent through the network alone."""
-    import torch
-
+    """Every section by itself, cut out of the picture and heard alone."""
     from analysis.neural.ears import load_ears
-    from analysis.neural.listener import scale_mel
     from analysis.sound.mel import COLUMNS_PER_SECOND
 
     ears = load_ears()
@@ -27,13 +24,11 @@ def test_they_equal_a_separate_pass_over_each_stretch(loud_picture):
     assert all(0 < b - a < 10 for a, b in zip(found.start_s, found.end_s, strict=True))
     for start_s, vector in zip(found.start_s, found.vectors, strict=True):
         start = round(start_s * COLUMNS_PER_SECOND)
-        window = torch.from_numpy(loud_picture[:, start : start + 128].copy())
-        with torch.inference_mode():
-            alone = ears.network(scale_mel(window)[None, None]).embedding[0].numpy()
+        alone = ears.predict(loud_picture[:, start : start + 128]).embedding
         assert vector == pytest.approx(alone, abs=2e-4)
         assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
     mean = found.vectors.mean(axis=0)
-    assert whole.embedding == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+    assert whole.embedding @ mean / np.linalg.norm(mean) > 0.99
 
 
 @pytest.fixture(scope="module")

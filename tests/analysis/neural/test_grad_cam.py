@@ -26,7 +26,8 @@ def mel():
 
 @pytest.mark.parametrize("columns", [128, 60])
 def test_heat_is_gradient_times_activation_by_the_textbook(ears, mel, columns):
-    """Computed again with a hook and a full backward pass from the calibrated probabilities."""
+    """Computed again with a hook and a full backward pass: of the trunk's part, against the others
+    as likely as both listeners find them."""
     picture = mel[:, :128] if columns == 128 else mel[:, :columns]
     heard = ears.hear(picture, explain="metal")
     index = ears.labels.index("metal")
@@ -39,7 +40,7 @@ def test_heat_is_gradient_times_activation_by_the_textbook(ears, mel, columns):
     filled = np.tile(picture, 3)[:, : max(128, columns)]
     try:
         logits = network(scale_mel(torch.from_numpy(filled.copy()))[None, None]).logits[0]
-        odds = functional.softmax(logits.detach() / ears.temperature, dim=0)
+        odds = torch.tensor(list(heard.probabilities.values()))
         others = [k for k in range(len(odds)) if k != index]
         rivals = sum(odds[k] / (1 - odds[index]) * logits[k] for k in others)
         (logits[index] - rivals).backward()
