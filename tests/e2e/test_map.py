@@ -38,11 +38,12 @@ def test_by_keyboard_from_song_to_song_and_a_way_between_two(drawn: Page):
     expect(drawn.locator(CHOSEN)).to_be_visible()
     first = chosen(drawn)
     expect(drawn.locator("#announcer")).to_contain_text(f"{first} by Cartographer")
-    # What lies next to it is of its own group: eight songs each, so seven others.
+    # What lies next to it is mostly of its own group: eight songs each. It is the song nearest to
+    # the middle of the map, where groups may touch.
     titles = drawn.locator("[data-near] button .truncate:first-child")
     expect(titles.first).to_have_text(first)
     near = titles.all_inner_texts()
-    assert [group_of(title) for title in near[:5]] == [group_of(first)] * 5
+    assert [group_of(title) for title in near[:5]].count(group_of(first)) >= 3
 
     drawn.locator("[data-way-from]").click()
     seen = {first}
