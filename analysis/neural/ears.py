@@ -209,6 +209,10 @@ class Ears:
             both = logits + beside.heads.genre(beside.tagged)
         return functional.softmax(both / beside.temperature, dim=-1)
 
+    def _likely(self, logits: torch.Tensor, beside: _Beside | None) -> torch.Tensor:
+        """Calibrated answer (k,) for a whole track, from its windows' logits (windows, k)."""
+        return self._probabilities(logits.mean(0), None if beside is None else beside.mean())
+
     def _track_place(self, places: torch.Tensor, beside: _Beside | None) -> torch.Tensor:
         """Unit vector (128,) of a track from the trunk's (windows, 128)."""
         mean = places.mean(0)
@@ -229,17 +233,16 @@ class Ears:
         starts = window_starts(filled.shape[1])
         with torch.inference_mode():
             heard = [self.network(windows) for windows in _batches(filled, starts)]
-            logits = torch.cat([part.logits for part in heard]).mean(0)
+            logits = torch.cat([part.logits for part in heard])
             pooled = torch.cat([part.pooled for part in heard]).mean(0).numpy()
             beside = self._beside(tagged, filled, starts)
-            mean = None if beside is None else beside.mean()
             place = self._track_place(torch.cat([part.embedding for part in heard]), beside)
             return Prediction(
-                probabilities=self._probabilities(logits, mean).numpy(),
+                probabilities=self._likely(logits, beside).numpy(),
                 embedding=place.numpy(),
                 familiarity=self._familiarity(pooled),
                 pooled=pooled,
-                tagged=None if mean is None else mean.tagged.numpy(),
+                tagged=None if beside is None else beside.tagged.mean(0).numpy(),
             )
 
     def hear(
@@ -265,7 +268,7 @@ class Ears:
         traces = self._traces(filled, starts)
         logits = torch.cat([trace.logits for trace in traces])
         pools = torch.cat([trace.pooled for trace in traces])
-        likely = self._probabilities(logits.mean(0), None if beside is None else beside.mean())
+        likely = self._likely(logits, beside)
         probabilities = likely.numpy()
         ranked = [int(index) for index in likely.argsort(descending=True)]
 
@@ -324,8 +327,7 @@ class Ears:
         with torch.inference_mode():
             logits = [self.network(windows).logits for windows in _batches(filled, starts)]
             beside = self._beside(tagged, filled, starts)
-            mean = None if beside is None else beside.mean()
-            return self._probabilities(torch.cat(logits).mean(0), mean).numpy()
+            return self._likely(torch.cat(logits), beside).numpy()
 
     def _traces(self, filled: npt.NDArray[np.uint8], starts: list[int]) -> list[Trace]:
         # The graphs of a long track would fill the memory: it is sent through the upper layers

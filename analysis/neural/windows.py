@@ -49,6 +49,12 @@ def cut(mel: UInt8, starts: list[int]) -> UInt8:
     return np.stack([mel[:, start : start + WINDOW_COLUMNS] for start in starts])
 
 
+def windows_of(mel: UInt8, *, hop: int | None = None) -> UInt8:
+    """The windows (n, 128, 128) in which a picture (128, T) of any width is heard."""
+    filled = wide_enough(mel)
+    return cut(filled, window_starts(filled.shape[1], hop=hop))
+
+
 def stitch(
     maps: npt.NDArray[np.float32], starts: list[int], n_columns: int
 ) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ from analysis.neural.listener import (
     PictureCompanion,
 )
 from analysis.neural.taggers import MusiCNN
-from analysis.neural.windows import cut, wide_enough, window_starts
+from analysis.neural.windows import windows_of
 from analysis.training.datasets import MelCorpus
 from analysis.training.genre_head import Examples, HeadRecipe, discriminant, pool_pictures
 from analysis.training.heads import fit_temperature
@@ -41,11 +41,7 @@ Agreed = tuple[Agreement, Agreement | None]
 
 def tagged_pictures(tagger: MusiCNN, corpus: MelCorpus) -> MelCorpus:
     """The corpus, with what a tagger of pictures hears in them."""
-    heard = []
-    for picture in corpus.pictures():
-        filled = wide_enough(picture)
-        windows = cut(filled, window_starts(filled.shape[1]))
-        heard.append(hear_windows(tagger, windows).numpy())
+    heard = [hear_windows(tagger, windows_of(one)).numpy() for one in corpus.pictures()]
     return replace(corpus, tagged=heard)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.neural.listener import ListeningNetwork, scale_mel
-from analysis.neural.windows import cut, wide_enough, window_starts
+from analysis.neural.windows import windows_of
 from analysis.training import transfer
 from analysis.training.augment import mixup, random_windows
 from analysis.training.datasets import MelCorpus
@@ -33,8 +33,7 @@ def hear_tracks(
     network.eval()
     logits, pooled, embeddings = [], [], []
     for picture in mel:
-        filled = wide_enough(picture)
-        windows = torch.from_numpy(cut(filled, window_starts(filled.shape[1], hop=hop)))
+        windows = torch.from_numpy(windows_of(picture, hop=hop))
         heard = network(scale_mel(windows)[:, None].to(device))
         logits.append(heard.logits.mean(0).cpu().numpy())
         pooled.append(heard.pooled.mean(0).cpu().numpy())

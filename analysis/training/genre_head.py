@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from analysis.neural.listener import ListeningNetwork, scale_mel
-from analysis.neural.windows import cut, wide_enough, window_starts
+from analysis.neural.windows import wide_enough, windows_of
 from analysis.sound.mel import as_picture_of_its_own
 
 Float = npt.NDArray[np.float32]
@@ -63,8 +63,7 @@ def pool_windows(network: ListeningNetwork, windows: UInt8) -> Float:
 def pool_pictures(network: ListeningNetwork, pictures: Iterable[UInt8]) -> Iterator[Float]:
     """Pooled trunk features (windows, 512) of each picture (128, T), as the ears take them."""
     for picture in pictures:
-        filled = wide_enough(picture)
-        yield pool_windows(network, cut(filled, window_starts(filled.shape[1])))
+        yield pool_windows(network, windows_of(picture))
 
 
 def examples_of(
@@ -74,8 +73,7 @@ def examples_of(
     generator = np.random.default_rng(recipe.seed)
     pooled, track, weight = [], [], []
     for row, picture in enumerate(pictures):
-        filled = wide_enough(picture)
-        parts = [pool_windows(network, cut(filled, window_starts(filled.shape[1])))]
+        parts = [pool_windows(network, windows_of(picture))]
         if recipe.clips and picture.shape[1] > recipe.clip_columns[1]:
             clips = [_clip(picture, recipe, generator) for _ in range(recipe.clips)]
             parts.append(pool_windows(network, np.stack(clips)))
