@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.training.evaluation import expected_calibration_error
+from analysis.training.evaluation import accuracy, expected_calibration_error, log_losses
 from analysis.training.heads import fit_temperature
 
 Float = npt.NDArray[np.float32]
@@ -32,6 +32,7 @@ class Calibration:
     95th percentile of the same figure for a perfectly calibrated model that is as sure as this one
     is on as many tracks. ``sweep`` (equal-mass bins, as many as keep accuracy rising with
     confidence) and ``debiased_rms`` (root mean square, sampling noise subtracted) are biased less.
+    ``log_loss`` is the mean of minus the natural logarithm of the truth's probability.
     """
 
     ece: float
@@ -41,6 +42,7 @@ class Calibration:
     debiased_rms: float
     mean_confidence: float
     accuracy: float
+    log_loss: float
 
 
 def calibration(probabilities: Float, labels: Int, *, seed: int = 0) -> Calibration:
@@ -53,7 +55,8 @@ def calibration(probabilities: Float, labels: Int, *, seed: int = 0) -> Calibrat
         sweep=sweep_calibration_error(probabilities, labels),
         debiased_rms=debiased_calibration_error(probabilities, labels),
         mean_confidence=float(probabilities.max(axis=1).mean()),
-        accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
+        accuracy=accuracy(probabilities, labels),
+        log_loss=float(log_losses(probabilities, labels).mean()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -52,7 +53,18 @@ def genre(f: Figures) -> list[str]:
             "2019). Each artist's tracks have the temperature that the others ask for; with the",
             "temperature of the weights themselves the first figure is",
             f"{figure(f['calibration_as_shipped']['ece'])}.",
+            *_log_loss(sure, len(names)),
         ),
+    ]
+
+
+def _log_loss(sure: Figures, genres: int) -> list[str]:
+    """Figures taken before there was one have none."""
+    if "log_loss" not in sure:
+        return []
+    return [
+        f"Log loss {figure(sure['log_loss'])} (whoever calls all genres alike likely has "
+        f"{math.log(genres):.3f})."
     ]
 
 

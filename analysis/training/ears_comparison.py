@@ -14,7 +14,7 @@ from analysis.neural.ears import Ears
 from analysis.training import similarity_comparison
 from analysis.training.comparison_verdicts import BETTER, NOT_WORSE, UNDECIDED, WORSE
 from analysis.training.datasets import MelCorpus
-from analysis.training.evaluation import accuracy, expected_calibration_error
+from analysis.training.evaluation import accuracy, expected_calibration_error, log_losses
 from analysis.training.intervals import Interval, mean_by_artist
 
 FEWEST_TRACKS, FEWEST_ARTISTS = 16, 6
@@ -124,8 +124,8 @@ def _on_common(
         among = np.maximum(among, _FLOOR)
         among = among / among.sum(axis=1, keepdims=True)
         right[side] = (among.argmax(axis=1) == labels).astype(float)
-        loss[side] = -np.log(among[np.arange(rows.size), labels])
         as_float = among.astype(np.float32)
+        loss[side] = log_losses(as_float, labels)
         found[side] = {
             "accuracy": round(accuracy(as_float, labels), 4),
             "log_loss": round(float(loss[side].mean()), 4),

@@ -16,6 +16,13 @@ def accuracy(probabilities: Float, labels: Int) -> float:
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
+def log_losses(probabilities: Float, labels: Int) -> Float:
+    """Minus the natural logarithm (n,) of the label's probability in each row (n, k); what is
+    called impossible counts as one in a million million."""
+    of_label = probabilities[np.arange(labels.size), labels].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(of_label, 1e-12)), dtype=np.float32)
+
+
 def recall_by_class(probabilities: Float, labels: Int, names: list[str]) -> dict[str, float]:
     """Share of each class's tracks that were named right."""
     answers = probabilities.argmax(axis=1)

@@ -267,12 +267,14 @@ def adapt(
     *,
     recipe: AdaptationRecipe,
     run_dir: Path,
+    init_from: PictureTeacher | None = None,
     held_out: Lessons | None = None,
     device: str = "auto",
     processes: Processes = ALONE,
 ) -> PictureTeacher:
     """Retrain taggers to hear pictures; returns the teacher on the CPU.
 
+    Goes on from the taggers of ``init_from``, an earlier teacher of the same ones, if there is one.
     Resumes, logs and spreads over processes as :func:`analysis.training.genre.train_trunk` does.
     """
     torch.manual_seed(recipe.seed)
@@ -281,9 +283,12 @@ def adapt(
     task = AdaptationTask(lessons, original, recipe=recipe, held_out=held_out, device=where)
     teacher = PictureTeacher(taggers)
     teacher.load_state_dict(original.state_dict())
-    fingerprint = json.dumps(
-        [asdict(recipe), lessons.digest(), transfer.digest(original.state_dict())], sort_keys=True
-    )
+    learned_from: list[object] = [lessons.digest(), transfer.digest(original.state_dict())]
+    if init_from is not None:
+        # The scale of the answers is that of these lessons.
+        teacher.taggers.load_state_dict(init_from.taggers.state_dict())
+        learned_from.append(transfer.digest(init_from.state_dict()))
+    fingerprint = json.dumps([asdict(recipe), *learned_from], sort_keys=True)
     average = fit(
         teacher,
         task,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.stack import Stack
 
 CHOSEN = "[data-chosen] .map__name"
+NEAR = "[data-near] button .truncate:first-child"
 
 
 @pytest.fixture
@@ -38,12 +41,8 @@ def test_by_keyboard_from_song_to_song_and_a_way_between_two(drawn: Page):
     expect(drawn.locator(CHOSEN)).to_be_visible()
     first = chosen(drawn)
     expect(drawn.locator("#announcer")).to_contain_text(f"{first} by Cartographer")
-    # What lies next to it is mostly of its own group: eight songs each. It is the song nearest to
-    # the middle of the map, where groups may touch.
-    titles = drawn.locator("[data-near] button .truncate:first-child")
-    expect(titles.first).to_have_text(first)
-    near = titles.all_inner_texts()
-    assert [group_of(title) for title in near[:5]].count(group_of(first)) >= 3
+    # What lies next to it begins the list.
+    expect(drawn.locator(NEAR).first).to_have_text(first)
 
     drawn.locator("[data-way-from]").click()
     seen = {first}
@@ -63,6 +62,24 @@ def test_by_keyboard_from_song_to_song_and_a_way_between_two(drawn: Page):
     expect(drawn.get_by_role("heading", level=1)).to_be_visible()
     expect(drawn.locator("main")).to_contain_text(first)
     expect(drawn.locator("main")).to_contain_text(last)
+
+
+def test_round_a_song_in_the_midst_of_its_group_lie_songs_of_that_group(
+    drawn: Page, live_site: Stack
+):
+    points = drawn.request.get(drawn.url + "points/").json()["points"]
+    songs = [point for point in points if point["title"].startswith("Group ")]
+
+    def from_its_group(song: dict) -> float:
+        own = [one for one in songs if group_of(one["title"]) == group_of(song["title"])]
+        return sum(math.dist((one["x"], one["y"]), (song["x"], song["y"])) for one in own)
+
+    midst = min(songs, key=from_its_group)
+    drawn.goto(f"{live_site.url}/discover/map/?track={midst['id']}")
+    titles = drawn.locator(NEAR)
+    expect(titles.first).to_have_text(midst["title"])
+    groups = [group_of(title) for title in titles.all_inner_texts()[:5]]
+    assert groups == [group_of(midst["title"])] * 5
 
 
 def test_colours_legend_and_an_address_that_begins_at_a_song(

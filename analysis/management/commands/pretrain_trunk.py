@@ -50,7 +50,10 @@ class Command(BaseCommand):
         parser.add_argument("--init", metavar="FILE", help="safetensors of a trunk to go on with")
         parser.add_argument("--held-out", nargs="*", default=[], help="folders to check with only")
         parser.add_argument(
-            "--teacher", metavar="FILE", help="a teacher.safetensors of the same taggers, finished"
+            "--teacher",
+            metavar="FILE",
+            help="a teacher.safetensors of the same taggers: finished, or with --teacher-epochs "
+            "one to go on from",
         )
         parser.add_argument(
             "--judge",
@@ -185,20 +188,22 @@ def _teacher(
     *,
     together: Processes,
 ) -> PictureTeacher:
-    """The taggers, retrained on pictures; or the finished teacher that ``--teacher`` names."""
+    """The taggers, retrained on pictures; or the teacher that ``--teacher`` names, which goes on
+    learning if ``--teacher-epochs`` says for how long."""
     from safetensors.torch import load_file
 
     from analysis.training.lessons import Lessons
     from analysis.training.picture_teacher import AdaptationRecipe, PictureTeacher, adapt
 
+    earlier, epochs = None, options["teacher_epochs"]
     if options["teacher"]:
-        teacher = PictureTeacher(taggers)
+        earlier = PictureTeacher(taggers)
         try:
-            teacher.load_state_dict(load_file(options["teacher"]))
+            earlier.load_state_dict(load_file(options["teacher"]))
         except (OSError, RuntimeError) as error:
             raise CommandError(f"{options['teacher']} is no teacher of these taggers") from error
-        return teacher
-    epochs = options["teacher_epochs"]
+        if epochs is None:
+            return earlier
     changes = {} if epochs is None else {"epochs": epochs}
     everything = Lessons([*lessons.pictures, *sound.pictures], [*lessons.frames, *sound.frames])
     return adapt(
@@ -206,6 +211,7 @@ def _teacher(
         everything,
         recipe=replace(AdaptationRecipe(), **changes),
         run_dir=Path(options["run"]) / "teacher",
+        init_from=earlier,
         held_out=held_out if len(held_out) else None,
         device=options["device"],
         processes=together,

@@ -10,7 +10,7 @@ from analysis.training.calibration import (
     error_of_a_perfect_model,
     sweep_calibration_error,
 )
-from analysis.training.evaluation import expected_calibration_error
+from analysis.training.evaluation import expected_calibration_error, log_losses
 
 
 def two_classes(confidence) -> np.ndarray:
@@ -26,6 +26,15 @@ def test_equal_width_error_by_hand():
     labels = np.array([0, 1, 0, 0])
     by_hand = 0.5 * abs(0.63 - 0.5) + 0.5 * abs(0.95 - 1.0)
     assert expected_calibration_error(probabilities, labels) == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_log_loss_by_hand():
+    probabilities = np.array([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7], [1.0, 0.0, 0.0]], dtype=np.float32)
+    by_hand = [np.log(2), -np.log(0.7), 12 * np.log(10)]  # the last was called impossible
+    losses = log_losses(probabilities, np.array([1, 2, 1]))
+    np.testing.assert_allclose(losses, by_hand, rtol=1e-5)
+    found = calibration(probabilities, np.array([1, 2, 1]))
+    assert found.log_loss == pytest.approx(np.mean(by_hand), rel=1e-5)
 
 
 def test_sweep_by_hand():

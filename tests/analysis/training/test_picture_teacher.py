@@ -102,6 +102,35 @@ def test_a_tagger_learns_to_hear_pictures(tmp_path: Path) -> None:
     assert taught > untaught + 0.1
 
 
+def test_a_teacher_goes_on_from_an_earlier_one_on_other_music(tmp_path: Path) -> None:
+    lessons, more = music(6, seed=1), music(6, seed=2)
+
+    def taught(given: Lessons, folder: str, init_from: PictureTeacher | None) -> PictureTeacher:
+        # So slowly that what it began with can be recognised.
+        still = AdaptationRecipe(
+            epochs=1, batch_size=6, patches_per_excerpt=1, learning_rate=1e-9, weight_decay=0.0
+        )
+        where = tmp_path / folder
+        return adapt(
+            [SmallTagger()], given, recipe=still, run_dir=where, init_from=init_from, device="cpu"
+        )
+
+    earlier = PictureTeacher([SmallTagger(7)])
+    earlier.mean.fill_(3.0)
+    later, fresh = taught(more, "later", earlier), taught(more, "fresh", None)
+    for began, ended in (
+        (earlier.taggers[0].hidden.weight, later.taggers[0].hidden.weight),
+        (SmallTagger().hidden.weight, fresh.taggers[0].hidden.weight),
+    ):
+        torch.testing.assert_close(ended.data, began.data, atol=1e-6, rtol=0)
+    # Both answer on the scale of what the tagger hears in this music, not the earlier one's.
+    assert torch.equal(later.mean, fresh.mean)
+    with pytest.raises(OtherRun):
+        taught(more, "later", None)
+    with pytest.raises(OtherRun):
+        taught(lessons, "later", earlier)
+
+
 def test_a_run_of_other_taggers_is_refused(tmp_path: Path) -> None:
     lessons = music(2, seed=1)
     recipe = AdaptationRecipe(epochs=1, batch_size=2, patches_per_excerpt=1)

@@ -64,22 +64,31 @@ def test_a_trunk_comes_out(tmp_path: Path, tagger: Path, capsys: pytest.CaptureF
 
 def test_the_teacher_alone(tmp_path: Path, tagger: Path, capsys: pytest.CaptureFixture) -> None:
     soundfile.write(tmp_path / "one.wav", tune(220.0, 91.0), 22_050)
-    call_command(
-        "pretrain_trunk",
-        audio=[str(tmp_path)],
-        every=60,
-        tagger=[str(tagger)],
-        run=str(tmp_path / "run"),
-        only_teacher=True,
-        teacher_epochs=1,
-        device="cpu",
-    )
+
+    def teach(run: str, **more: object) -> dict[str, torch.Tensor]:
+        call_command(
+            "pretrain_trunk",
+            audio=[str(tmp_path)],
+            every=60,
+            tagger=[str(tagger)],
+            run=str(tmp_path / run),
+            only_teacher=True,
+            device="cpu",
+            **more,
+        )
+        return load_file(tmp_path / run / "teacher.safetensors")
+
+    def differ(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+        return any(not torch.equal(one[name], value) for name, value in other.items())
+
+    taught = teach("run", teacher_epochs=1)
     assert "2 excerpts" in capsys.readouterr().out
-    teacher = PictureTeacher([load_tagger(tagger)])
-    before = {name: value.clone() for name, value in teacher.state_dict().items()}
-    teacher.load_state_dict(load_file(tmp_path / "run" / "teacher.safetensors"))
-    assert any(not torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+    assert differ(PictureTeacher([load_tagger(tagger)]).state_dict(), taught)
     assert not (tmp_path / "run" / "trunk.safetensors").exists()
+    # A finished one is taken as it is; with a number of epochs it goes on.
+    earlier = str(tmp_path / "run" / "teacher.safetensors")
+    assert not differ(taught, teach("same", teacher=earlier))
+    assert differ(taught, teach("further", teacher=earlier, teacher_epochs=1))
 
 
 @pytest.mark.parametrize(
