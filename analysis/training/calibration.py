@@ -122,10 +122,7 @@ def cross_fitted(
     probabilities up to a constant, which softmax does not see.
     """
     logits = np.log(np.maximum(probabilities, 1e-12)).astype(np.float32)
-    names = sorted(set(artists))
-    shuffled = np.random.default_rng(seed).permutation(len(names))
-    fold_of = dict(zip(names, (shuffled % min(folds, len(names))).tolist(), strict=True))
-    fold = np.array([fold_of[artist] for artist in artists])
+    fold = artist_folds(artists, folds=folds, seed=seed)
     fitted = probabilities.copy()
     for index in np.unique(fold):
         inside = fold == index
@@ -135,3 +132,11 @@ def cross_fitted(
         scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         fitted[inside] = scaled / scaled.sum(axis=1, keepdims=True)
     return fitted
+
+
+def artist_folds(artists: Sequence[str], *, folds: int, seed: int) -> Int:
+    """The fold (n,) of each track: artists stay together, and are spread evenly by lot."""
+    names = sorted(set(artists))
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    fold_of = dict(zip(names, (shuffled % min(folds, len(names))).tolist(), strict=True))
+    return np.array([fold_of[artist] for artist in artists])

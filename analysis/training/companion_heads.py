@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,10 +21,11 @@ from analysis.neural.listener import (
 from analysis.neural.taggers import MusiCNN
 from analysis.neural.windows import windows_of
 from analysis.training.datasets import MelCorpus
-from analysis.training.genre_head import Examples, HeadRecipe, discriminant, pool_pictures
+from analysis.training.genre_head import HeadRecipe, discriminant, joined, pool_pictures
 from analysis.training.heads import fit_temperature
 
 Float = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,12 @@ Agreed = tuple[Agreement, Agreement | None]
 
 def tagged_pictures(tagger: MusiCNN, corpus: MelCorpus) -> MelCorpus:
     """The corpus, with what a tagger of pictures hears in them."""
-    heard = [hear_windows(tagger, windows_of(one)).numpy() for one in corpus.pictures()]
-    return replace(corpus, tagged=heard)
+    return replace(corpus, tagged=heard_in(tagger, corpus.pictures()))
+
+
+def heard_in(tagger: MusiCNN, pictures: Iterable[UInt8]) -> list[Float]:
+    """What a tagger of pictures hears in the windows of each (128, T): features (n, 200)."""
+    return [hear_windows(tagger, windows_of(picture)).numpy() for picture in pictures]
 
 
 def fit_companions(
@@ -118,12 +124,7 @@ def fit_companion(
     if also is not None:
         tagged = [*tagged, *_tagged(also)]
         labels = np.concatenate([labels, also.labels])
-    counts = [len(rows) for rows in tagged]
-    examples = Examples(
-        np.concatenate(tagged),
-        np.repeat(np.arange(len(tagged)), counts),
-        np.repeat([1.0 / count for count in counts], counts).astype(np.float32),
-    )
+    examples = joined([[rows] for rows in tagged])
     matrix, offset = discriminant(
         examples, labels, classes=network.genre.out_features, shrinkage=recipe.shrinkage
     )
@@ -137,17 +138,22 @@ def fit_companion(
 
 
 def agree(network: ListeningNetwork, heads: CompanionHeads, sounds: MelCorpus) -> Agreement:
-    """Weigh both listeners on sounds (or pictures) that neither has learned from.
+    """Weigh both listeners on sounds (or pictures) that neither has learned from."""
+    trunk, tagger, _ = _heard(network, heads, sounds)
+    return agree_on(trunk, tagger, sounds.labels)
+
+
+def agree_on(trunk: Float, tagger: Float, labels: npt.NDArray[np.int64]) -> Agreement:
+    """Weigh two listeners by their logits (n, k).
 
     Each is first made less sure by a temperature of its own, where it was too sure, then both count
     alike: one number for each listener and one for the sum, fitted to the likelihood (Guo et al.
     2017). None is made surer than it was: where few sounds are all named right, the likelihood asks
     for temperatures near nothing.
     """
-    trunk, tagger, _ = _heard(network, heads, sounds)
-    own = [max(1.0, fit_temperature(logits, sounds.labels)) for logits in (trunk, tagger)]
+    own = [max(1.0, fit_temperature(logits, labels)) for logits in (trunk, tagger)]
     share = own[0] / own[1]
-    return Agreement(share, fit_temperature(trunk + share * tagger, sounds.labels))
+    return Agreement(share, fit_temperature(trunk + share * tagger, labels))
 
 
 @torch.inference_mode()

@@ -16,11 +16,12 @@ def accuracy(probabilities: Float, labels: Int) -> float:
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
-def log_losses(probabilities: Float, labels: Int) -> Float:
+def log_losses(probabilities: Float, labels: Int) -> npt.NDArray[np.float64]:
     """Minus the natural logarithm (n,) of the label's probability in each row (n, k); what is
     called impossible counts as one in a million million."""
     of_label = probabilities[np.arange(labels.size), labels].astype(np.float64)
-    return np.asarray(-np.log(np.maximum(of_label, 1e-12)), dtype=np.float32)
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(of_label, 1e-12))
+    return losses
 
 
 def recall_by_class(probabilities: Float, labels: Int, names: list[str]) -> dict[str, float]:

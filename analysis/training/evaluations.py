@@ -16,6 +16,7 @@ from analysis.neural.listener import ListeningNetwork
 from analysis.training import explanation_checks, model_card, protocols
 from analysis.training.clip_figures import audio_figures, clip_figures
 from analysis.training.datasets import MelCorpus, load_gtzan
+from analysis.training.fold_figures import by_folds
 from analysis.training.genre_figures import genre
 from analysis.training.genre_head import KEPT_TRUNK
 from analysis.training.held_out import HeldOut, Judge, NothingHeldOut, held_out, subset, together
@@ -117,6 +118,10 @@ def _untaught_trunk(bench: Bench) -> ListeningNetwork:
     return ears.network
 
 
+def _folds(bench: Bench) -> Any:
+    return by_folds(_untaught_trunk(bench), bench.splits["train"], bench.splits["valid"])
+
+
 def _familiarity(bench: Bench) -> Any:
     fit = protocols.familiarity_on(_untaught_trunk(bench))
     return protocols.one_genre_left_out(bench.splits["train"], bench.splits["valid"], fit)
@@ -131,6 +136,7 @@ def _files(bench: Bench, folder: str) -> dict[str, Path]:
 
 EVALUATIONS: dict[str, Callable[[Bench], Any]] = {
     "genre": lambda bench: genre(bench.held_out),
+    "folds": _folds,
     "sound": _sound,
     "robustness": _robustness,
     "similarity": lambda bench: similarity(bench.held_out),
@@ -156,7 +162,7 @@ def provenance(
     name: str, judges: Sequence[Judge], manifest: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Which weights an evaluation's figures belong to, seen from the manifest they are put in."""
-    if name in ("retrieval", "familiarity", "leaky"):
+    if name in ("folds", "retrieval", "familiarity", "leaky"):
         judges = judges[:1]
     weights = [judge.ears.weights for judge in judges]
     served = manifest is None or [one.sha256 for one in weights] == [manifest["sha256"]]

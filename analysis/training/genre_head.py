@@ -69,19 +69,36 @@ def pool_pictures(network: ListeningNetwork, pictures: Iterable[UInt8]) -> Itera
 def examples_of(
     network: ListeningNetwork, pictures: Sequence[UInt8], *, recipe: HeadRecipe
 ) -> Examples:
-    """What the head learns of pictures (128, T): every window, and random clips."""
+    """What the head learns of pictures (128, T)."""
+    return joined(features_by_kind(network, pictures, recipe=recipe))
+
+
+def features_by_kind(
+    network: ListeningNetwork, pictures: Sequence[UInt8], *, recipe: HeadRecipe
+) -> list[list[Float]]:
+    """Of each picture (128, T) the features (n, 512) of every window, and of random clips, if it is
+    not one itself."""
     generator = np.random.default_rng(recipe.seed)
-    pooled, track, weight = [], [], []
-    for row, picture in enumerate(pictures):
-        parts = [pool_windows(network, windows_of(picture))]
+    tracks = []
+    for picture in pictures:
+        kinds = [windows_of(picture)]
         if recipe.clips and picture.shape[1] > recipe.clip_columns[1]:
-            clips = [_clip(picture, recipe, generator) for _ in range(recipe.clips)]
-            parts.append(pool_windows(network, np.stack(clips)))
-        for part in parts:
-            pooled.append(part)
-            track += [row] * len(part)
-            weight += [1.0 / (len(part) * len(parts))] * len(part)
-    return Examples(np.concatenate(pooled), np.array(track), np.array(weight, dtype=np.float32))
+            kinds.append(np.stack([_clip(picture, recipe, generator) for _ in range(recipe.clips)]))
+        tracks.append([pool_windows(network, windows) for windows in kinds])
+    return tracks
+
+
+def joined(tracks: Sequence[Sequence[Float]]) -> Examples:
+    """Examples from each track's features (n, d) by kind: every track weighs as much as any other,
+    and every kind as much as the other ones of its track."""
+    kinds = [(row, kind, len(track)) for row, track in enumerate(tracks) for kind in track]
+    lengths = [len(kind) for _, kind, _ in kinds]
+    weights = np.repeat([1.0 / (len(kind) * count) for _, kind, count in kinds], lengths)
+    return Examples(
+        np.concatenate([kind for _, kind, _ in kinds]),
+        np.repeat([row for row, _, _ in kinds], lengths),
+        weights.astype(np.float32),
+    )
 
 
 def _clip(picture: UInt8, recipe: HeadRecipe, generator: np.random.Generator) -> UInt8:

@@ -26,8 +26,8 @@ class Command(BaseCommand):
             "--only",
             nargs="+",
             metavar="NAME",
-            help="genre, sound, robustness, similarity, retrieval, explanations, familiarity, "
-            "leaky; default: all",
+            help="genre, folds, sound, robustness, similarity, retrieval, explanations, "
+            "familiarity, leaky; default: all",
         )
         parser.add_argument(
             "--weights",

@@ -13,6 +13,7 @@ from analysis.training.calibration import Calibration
 from analysis.training.clip_figures import AudioFigures, ClipFigures, ClipSpace
 from analysis.training.evaluations import plain
 from analysis.training.explanation_checks import Deletion, Sanity
+from analysis.training.fold_figures import FoldFigures
 from analysis.training.genre_figures import GenreFigures
 from analysis.training.intervals import Interval
 from analysis.training.protocols import FamiliarityFigures, LeakyFigures
@@ -20,7 +21,7 @@ from analysis.training.retrieval import Found, RetrievalFigures
 from analysis.training.robustness import DamageFigures, RobustnessFigures
 from analysis.training.similarity import Difference, SimilarityFigures, SpaceFigures
 
-SURE = Calibration(0.111, 0.083, 0.114, 0.07, 0.095, 0.63, 0.64)
+SURE = Calibration(0.111, 0.083, 0.114, 0.07, 0.095, 0.63, 0.64, 0.987)
 SPACE = SpaceFigures(0.88, 0.85, 0.54, 0.52)
 GAIN = Interval(0.1234, 0.05, 0.2)
 LOSS = Interval(-0.02, -0.06, 0.01)
@@ -35,6 +36,7 @@ MEASURED = {
         calibration=SURE,
         calibration_as_shipped=SURE,
     ),
+    "folds": FoldFigures(197, 74, 5, 599.6, Interval(0.717, 0.613, 0.804), SURE),
     "sound": {
         "audio": AudioFigures(51, 0.706, 0.725, Interval(0.02, -0.03, 0.08), 0.9),
         "clips": ClipFigures(
@@ -140,6 +142,9 @@ def test_every_figure_that_was_measured_is_on_the_card():
         "| **rock** | 3 | 1 |",
         "over 15 bins **0.111**",
         "would score 0.083 on average, and up to 0.114",
+        "Log loss 0.987 (whoever calls all genres alike likely has 0.693)",
+        "Genre heads fitted on 600 tracks, the training ones and all but one in 5 of the held-out",
+        "name **0.717** of the 197 tracks of those left out",
         "accuracy 0.706 on sound, 0.725 on pictures",
         "| MSD_musicnn | 0.613 (0.500 to 0.700) | 0.759 | 0.700 |",
         "genre mAP -0.020 (-0.060 to +0.010)",
