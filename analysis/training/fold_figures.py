@@ -77,8 +77,10 @@ def by_folds(
                 logits[listener, row] = (windows @ matrix.T + offset).mean(axis=0)
     both = logits[0]
     if len(listeners) > 1:
-        both = both + agree_on(both, logits[1], held_out.labels).share * logits[1]
-    temperature = fit_temperature(both, held_out.labels)
+        agreed = agree_on(both, logits[1], held_out.labels)
+        both, temperature = both + agreed.share * logits[1], agreed.temperature
+    else:
+        temperature = fit_temperature(both, held_out.labels)
     answers = functional.softmax(torch.from_numpy(both / np.float32(temperature)), dim=1).numpy()
     right = (answers.argmax(axis=1) == held_out.labels).astype(np.float32)
     return FoldFigures(
