@@ -122,7 +122,8 @@ def _loudest(padded: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Te
     if padded.device.type == "cpu":
         filters = sign[:, None, None] * convolution.weight[:, 0]
         found = sign * loudest_band(padded[:, 0], filters) + cast(Tensor, convolution.bias)
-        extreme = found.transpose(1, 2)
+        # Laid out anew: of a transposed view PyTorch's batch_norm gives wrong gradients on a CPU.
+        extreme = found.transpose(1, 2).contiguous()
     else:
         signed = sign[:, None, None] * convolved(padded, convolution)
         extreme = sign[:, None] * signed.amax(dim=3)

@@ -48,6 +48,26 @@ def test_the_largest_of_each_band_is_found_before_it_is_normalised() -> None:
     assert (norm.weight < 0).any()
 
 
+def test_what_leads_to_the_largest_is_learned() -> None:
+    """Every number of a front end gets the gradient that it has without the short cut."""
+    generator = torch.Generator().manual_seed(3)
+    convolution = torch.nn.Conv2d(1, 6, (4, 7))
+    norm = torch.nn.BatchNorm2d(6, eps=1e-3).eval()
+    parameters = [*convolution.parameters(), *norm.parameters()]
+    for parameter in parameters:
+        torch.nn.init.normal_(parameter, generator=generator)
+    norm.running_mean.copy_(torch.randn(6, generator=generator))
+    x = torch.randn(3, 1, 15, 20, generator=generator)
+    towards = torch.randn(3, 6, 12, generator=generator)
+    plain = norm(torch.relu(convolution(x))).amax(dim=3)
+    expected = torch.autograd.grad((plain * towards).sum(), parameters)
+    found = taggers._loudest(x, convolution, norm)
+    gradients = torch.autograd.grad((found * towards).sum(), parameters)
+    torch.testing.assert_close(found, plain, atol=1e-5, rtol=1e-5)
+    for gradient, wanted in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, wanted, atol=1e-4, rtol=1e-4)
+
+
 def test_the_largest_answer_over_the_bands_and_its_gradient() -> None:
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(3, 12, 20, generator=generator)
