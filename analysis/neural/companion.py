@@ -14,6 +14,7 @@ vectors, laid side by side.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ import soxr
 import torch
 from torch import Tensor
 
-from analysis.neural.imagination import imagine, patches_of
+from analysis.neural.imagination import PATCH_COLUMNS, imagine, patches_of
 from analysis.neural.listener import WINDOW_COLUMNS
 from analysis.neural.taggers import (
     HOP_LENGTH,
@@ -30,7 +31,7 @@ from analysis.neural.taggers import (
     MusiCNN,
     log_mel_patches,
 )
-from analysis.neural.windows import SHORT_TRACK_COLUMNS, window_starts
+from analysis.neural.windows import SHORT_TRACK_COLUMNS, wide_enough, window_starts
 from analysis.sound import mel
 
 Float = npt.NDArray[np.float32]
@@ -45,6 +46,7 @@ _PIECE = math.ceil((_PATCH / SAMPLE_RATE + 2 * _MARGIN) * mel.SAMPLE_RATE)
 _SHORT_SPACING = 3.3 * mel.SAMPLE_RATE
 _SPACING = 9.9 * mel.SAMPLE_RATE
 _BATCH = 1
+_PICTURE_BATCH = 16
 
 
 class WindowTagger:
@@ -73,21 +75,34 @@ class WindowTagger:
             ]
         ).numpy()
         columns = max(WINDOW_COLUMNS, 1 + mono.size // mel.HOP_LENGTH)
-        rows: list[Float] = []
-        for start in window_starts(columns):
-            apart = np.abs(centres / mel.HOP_LENGTH - start - WINDOW_COLUMNS / 2)
-            inside = apart <= max(WINDOW_COLUMNS / 2, apart.min())
-            rows.append(heard[inside].mean(axis=0))
-        return np.stack(rows)
+        return _by_window(heard, centres / mel.HOP_LENGTH, window_starts(columns))
 
 
 @torch.inference_mode()
-def hear_windows(tagger: MusiCNN, windows: npt.NDArray[np.uint8]) -> Tensor:
-    """Features (n, 200) of windows (n, 128, width) of a mel picture, by a tagger that has been
-    retrained to hear pictures: the mean over the patches of 3 s that cover each window."""
-    patches = patches_of(imagine(torch.from_numpy(windows).to(torch.float32) / 255.0))
-    heard: Tensor = tagger(patches.flatten(0, 1))[1]
-    return heard.unflatten(0, patches.shape[:2]).mean(dim=1)
+def hear_picture(tagger: MusiCNN, picture: npt.NDArray[np.uint8]) -> Float:
+    """Features (n, 200) of the windows of a mel picture (128, T), by a tagger that has been
+    retrained to hear pictures. Its patches are spread as those of a sound are."""
+    filled = wide_enough(picture)
+    centres = patch_centres(filled.shape[1] * mel.HOP_LENGTH) / mel.HOP_LENGTH
+    begins = (centres - PATCH_COLUMNS / 2).round().astype(int)
+    begins = begins.clip(0, filled.shape[1] - PATCH_COLUMNS)
+    pieces = [filled[:, begin : begin + PATCH_COLUMNS] for begin in begins.tolist()]
+    heard: list[Tensor] = []
+    for at in range(0, len(pieces), _PICTURE_BATCH):
+        few = torch.from_numpy(np.stack(pieces[at : at + _PICTURE_BATCH]))
+        heard.append(tagger(patches_of(imagine(few / 255.0))[:, 0])[1])
+    return _by_window(torch.cat(heard).numpy(), centres, window_starts(filled.shape[1]))
+
+
+def _by_window(heard: Float, centres: npt.NDArray[np.float64], starts: Sequence[int]) -> Float:
+    """Features (n, 200) of windows that begin at ``starts``: of each the mean over the patches
+    whose middle, in columns, lies in it, or the nearest one's."""
+    rows: list[Float] = []
+    for start in starts:
+        apart = np.abs(centres - start - WINDOW_COLUMNS / 2)
+        inside = apart <= max(WINDOW_COLUMNS / 2, apart.min())
+        rows.append(heard[inside].mean(axis=0))
+    return np.stack(rows)
 
 
 def patch_centres(samples: int) -> npt.NDArray[np.float64]:

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from analysis.neural import tagger_weights
-from analysis.neural.companion import WindowTagger, hear_windows
+from analysis.neural.companion import WindowTagger, hear_picture
 from analysis.neural.familiarity import Familiarity
 from analysis.neural.grad_cam import Trace, against_the_others
 from analysis.neural.listener import (
@@ -184,10 +184,7 @@ class Ears:
         return None if self._tagger is None else self._tagger.hear(mono, level_of=level_of)
 
     def _beside(
-        self,
-        tagged: npt.NDArray[np.float32] | None,
-        filled: npt.NDArray[np.uint8],
-        starts: list[int],
+        self, tagged: npt.NDArray[np.float32] | None, filled: npt.NDArray[np.uint8]
     ) -> _Beside | None:
         """What was heard beside the trunk in the windows of a picture, in its sound or else in
         themselves; None for a trunk that hears alone."""
@@ -196,8 +193,7 @@ class Ears:
             return _Beside(torch.from_numpy(tagged), of_sound, self.sound_temperature)
         if of_picture is None:
             return None
-        parts = _some_at_a_time(filled, starts)
-        heard = torch.cat([hear_windows(of_picture.tagger, windows) for windows in parts])
+        heard = torch.from_numpy(hear_picture(of_picture.tagger, filled))
         return _Beside(heard, of_picture.heads, self.picture_temperature)
 
     def _probabilities(self, logits: torch.Tensor, beside: _Beside | None) -> torch.Tensor:
@@ -235,7 +231,7 @@ class Ears:
             heard = [self.network(windows) for windows in _batches(filled, starts)]
             logits = torch.cat([part.logits for part in heard])
             pooled = torch.cat([part.pooled for part in heard]).mean(0).numpy()
-            beside = self._beside(tagged, filled, starts)
+            beside = self._beside(tagged, filled)
             place = self._track_place(torch.cat([part.embedding for part in heard]), beside)
             return Prediction(
                 probabilities=self._likely(logits, beside).numpy(),
@@ -264,7 +260,7 @@ class Ears:
         starts = window_starts(filled.shape[1])
         if tagged is not None and len(tagged) != len(starts):
             raise ValueError(f"{len(tagged)} windows were tagged, the picture has {len(starts)}")
-        beside = self._beside(tagged, filled, starts)
+        beside = self._beside(tagged, filled)
         traces = self._traces(filled, starts)
         logits = torch.cat([trace.logits for trace in traces])
         pools = torch.cat([trace.pooled for trace in traces])
@@ -326,7 +322,7 @@ class Ears:
         starts = window_starts(filled.shape[1])
         with torch.inference_mode():
             logits = [self.network(windows).logits for windows in _batches(filled, starts)]
-            beside = self._beside(tagged, filled, starts)
+            beside = self._beside(tagged, filled)
             return self._likely(torch.cat(logits), beside).numpy()
 
     def _traces(self, filled: npt.NDArray[np.uint8], starts: list[int]) -> list[Trace]:
@@ -357,16 +353,9 @@ class Ears:
         ]
 
 
-def _some_at_a_time(
-    filled: npt.NDArray[np.uint8], starts: list[int]
-) -> list[npt.NDArray[np.uint8]]:
-    """Windows (n, 128, columns) of a picture, a few at a time."""
-    return np.array_split(cut(filled, starts), -(-len(starts) // _BATCH))
-
-
 def _batches(filled: npt.NDArray[np.uint8], starts: list[int]) -> Iterator[torch.Tensor]:
     """Windows (n, 1, 128, columns) as the network takes them, a few at a time."""
-    for batch in _some_at_a_time(filled, starts):
+    for batch in np.array_split(cut(filled, starts), -(-len(starts) // _BATCH)):
         windows = scale_mel(torch.from_numpy(batch))[:, None]
         yield windows.to(memory_format=torch.channels_last)
 

@@ -17,6 +17,8 @@ from analysis.neural import taggers
 from analysis.neural.taggers import FRAMES_PER_SECOND, PATCH_FRAMES, compressed
 from analysis.sound.mel import COLUMNS_PER_SECOND, SAMPLE_RATE, TOP_DB, mel_edges_hz
 
+# Columns of a picture that hold one patch of frames, with a column to spare.
+PATCH_COLUMNS = 40
 # Power of the loudest mel cell of real recordings: the median over 12 tracks of GTZAN.
 LOUDEST_CELL = 66.0
 # What the log of the loudest cell comes to.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from analysis.neural.companion import hear_windows
+from analysis.neural.companion import hear_picture
 from analysis.neural.listener import (
     EMBEDDING_DIMENSIONS,
     CompanionHeads,
@@ -19,7 +19,6 @@ from analysis.neural.listener import (
     PictureCompanion,
 )
 from analysis.neural.taggers import MusiCNN
-from analysis.neural.windows import windows_of
 from analysis.training.datasets import MelCorpus
 from analysis.training.genre_head import HeadRecipe, discriminant, joined, pool_pictures
 from analysis.training.heads import fit_temperature
@@ -48,7 +47,7 @@ def tagged_pictures(tagger: MusiCNN, corpus: MelCorpus) -> MelCorpus:
 
 def heard_in(tagger: MusiCNN, pictures: Iterable[UInt8]) -> list[Float]:
     """What a tagger of pictures hears in the windows of each (128, T): features (n, 200)."""
-    return [hear_windows(tagger, windows_of(picture)).numpy() for picture in pictures]
+    return [hear_picture(tagger, picture) for picture in pictures]
 
 
 def fit_companions(

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from analysis.neural.imagination import PATCH_COLUMNS
 from analysis.neural.listener import TRUNK_DIMENSIONS, WINDOW_COLUMNS, ListeningNetwork, scale_mel
 from analysis.training import transfer
 from analysis.training.augment import (
@@ -34,7 +35,7 @@ from analysis.training.distributed import ALONE, Processes, pick_device
 from analysis.training.judges import Judge
 from analysis.training.loop import fit, generators
 from analysis.training.picture_bank import PictureBank, digest_of
-from analysis.training.picture_teacher import PATCH_COLUMNS, explained
+from analysis.training.picture_teacher import explained
 from analysis.training.recipe import Optimisation, WindowPlan
 
 UInt8 = npt.NDArray[np.uint8]

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from analysis.neural.imagination import imagine, patches_of
+from analysis.neural.imagination import PATCH_COLUMNS, imagine, patches_of
 from analysis.training import transfer
 from analysis.training.augment import Pieces
 from analysis.training.picture_bank import digest_of
-from analysis.training.picture_teacher import PATCH_COLUMNS, PictureTeacher, scale_of
+from analysis.training.picture_teacher import PictureTeacher, scale_of
 
 log = logging.getLogger(__name__)
 

@@ -44,6 +44,10 @@ class Lessons:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def joined(self, other: Lessons) -> Lessons:
+        """These, and after them the others."""
+        return Lessons([*self.pictures, *other.pictures], [*self.frames, *other.frames])
+
     def digest(self) -> str:
         """Checksum of all pictures and frames."""
         return digest_of([*self.pictures, *self.frames])

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.neural.imagination import LOUDEST_FRAME, imagine, patches_of
+from analysis.neural.imagination import LOUDEST_FRAME, PATCH_COLUMNS, imagine, patches_of
 from analysis.neural.taggers import (
     FRAMES_PER_SECOND,
     PATCH_FRAMES,
@@ -48,15 +48,15 @@ if TYPE_CHECKING:
     from analysis.training.lessons import Lessons
 
 _FIRST = "taggers.0."
-# Columns of a picture that hold one patch of frames, with a column to spare.
-PATCH_COLUMNS = 40
 
 
 @dataclass(frozen=True)
 class AdaptationRecipe(Optimisation):
     """How taggers are retrained on pictures; ``batch_size`` counts patches of 3 s.
 
-    ``mixed`` is the share of patches that are two recordings at once, heard so by the tagger.
+    ``mixed`` is the share of patches that are two recordings at once, heard so by the tagger, and
+    ``own`` that of patches from the corpus that the model will judge; None draws its excerpts as
+    often as any others.
     The changes are those of masters and copies, small ones: the answer stays that to the sound.
     """
 
@@ -68,6 +68,7 @@ class AdaptationRecipe(Optimisation):
     batch_size: int = 96
     patches_per_excerpt: int = 8
     mixed: float = 0.3
+    own: float | None = None
     augmentation: Augmentation = field(
         default_factory=lambda: Augmentation(
             stretch=0.0,
@@ -151,11 +152,15 @@ class AdaptationTask:
         original: PictureTeacher,
         *,
         recipe: AdaptationRecipe,
+        own: Lessons | None = None,
         held_out: Lessons | None = None,
         device: torch.device,
     ) -> None:
-        """``original`` is asked about the sound; its answers are standardised by the lessons."""
-        self._pairs = _Pairs(lessons, device)
+        """``original`` is asked about the sound; its answers are standardised by the lessons.
+        ``own`` are those of the corpus that the model will judge."""
+        everything = lessons if own is None else lessons.joined(own)
+        self._pairs = _Pairs(everything, device)
+        self._drawn = drawn_in_an_epoch(len(lessons), len(everything) - len(lessons), recipe)
         self._original = original
         self._recipe = recipe
         self._held_out = None if held_out is None else _Pairs(held_out, device)
@@ -166,15 +171,14 @@ class AdaptationTask:
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch."""
-        patches = len(self._pairs) * self._recipe.patches_per_excerpt
-        return -(-patches // self._recipe.batch_size)
+        return -(-self._drawn.numel() // self._recipe.batch_size)
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
         """Imagined patches (n, 187, 96) and the answers to the real ones."""
         recipe, pairs = self._recipe, self._pairs
         common, own = generators(recipe.seed, epoch, processes, pairs.device)
-        order = torch.randperm(len(pairs) * recipe.patches_per_excerpt, generator=common)
-        for batch in (order % len(pairs)).split(recipe.batch_size):
+        order = self._drawn[torch.randperm(self._drawn.numel(), generator=common)]
+        for batch in order.split(recipe.batch_size):
             tracks, start = pairs.draw(processes.share_of(batch).to(pairs.device), own)
             real = pairs.heard(tracks, start)
             windows = pairs.seen(tracks, start)
@@ -222,6 +226,17 @@ def explained(given: Tensor, wanted: Tensor) -> float:
     return float((1.0 - missed / spread)[spread > 1e-3].mean())
 
 
+def drawn_in_an_epoch(music: int, own: int, recipe: AdaptationRecipe) -> Tensor:
+    """The lessons of an epoch, each as often as it is drawn; those of ``music`` are numbered before
+    the corpus's ``own``."""
+    each = torch.arange(music + own)
+    if recipe.own is None or not own or not music:
+        return each.repeat(recipe.patches_per_excerpt)
+    of_music = each[:music].repeat(recipe.patches_per_excerpt)
+    wanted = round(of_music.numel() * recipe.own / (1.0 - recipe.own))
+    return torch.cat([of_music, each[music:].repeat(-(-wanted // own))[:wanted]])
+
+
 class _Pairs:
     """Lessons on a device, to be read at the same places of picture and sound."""
 
@@ -267,6 +282,7 @@ def adapt(
     *,
     recipe: AdaptationRecipe,
     run_dir: Path,
+    own: Lessons | None = None,
     init_from: PictureTeacher | None = None,
     held_out: Lessons | None = None,
     device: str = "auto",
@@ -274,16 +290,21 @@ def adapt(
 ) -> PictureTeacher:
     """Retrain taggers to hear pictures; returns the teacher on the CPU.
 
+    ``own`` are lessons of the corpus that the model will judge, drawn as often as the recipe says.
     Goes on from the taggers of ``init_from``, an earlier teacher of the same ones, if there is one.
     Resumes, logs and spreads over processes as :func:`analysis.training.genre.train_trunk` does.
     """
     torch.manual_seed(recipe.seed)
     where = pick_device(device)
     original = PictureTeacher(taggers).to(where).eval().requires_grad_(False)
-    task = AdaptationTask(lessons, original, recipe=recipe, held_out=held_out, device=where)
+    task = AdaptationTask(
+        lessons, original, recipe=recipe, own=own, held_out=held_out, device=where
+    )
     teacher = PictureTeacher(taggers)
     teacher.load_state_dict(original.state_dict())
     learned_from: list[object] = [lessons.digest(), transfer.digest(original.state_dict())]
+    if own is not None:
+        learned_from.append(own.digest())
     if init_from is not None:
         # The scale of the answers is that of these lessons.
         teacher.taggers.load_state_dict(init_from.taggers.state_dict())

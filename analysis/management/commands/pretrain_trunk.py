@@ -47,6 +47,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sound", nargs="*", default=[], help="folders with sound of these tracks (ID.flac)"
         )
+        parser.add_argument(
+            "--own-share",
+            type=float,
+            metavar="SHARE",
+            help="of the teacher's lessons, above 0 and below 1, that are of --sound; default: its "
+            "excerpts are drawn as often as any others",
+        )
         parser.add_argument("--init", metavar="FILE", help="safetensors of a trunk to go on with")
         parser.add_argument("--held-out", nargs="*", default=[], help="folders to check with only")
         parser.add_argument(
@@ -89,6 +96,8 @@ class Command(BaseCommand):
         from analysis.training.transfer import is_of_trunk
 
         logging.getLogger("analysis").setLevel(logging.INFO)
+        if options["own_share"] is not None and not 0.0 < options["own_share"] < 1.0:
+            raise CommandError("--own-share lies above 0 and below 1")
         if options["threads"]:
             torch.set_num_threads(options["threads"])
         run = Path(options["run"])
@@ -192,7 +201,6 @@ def _teacher(
     learning if ``--teacher-epochs`` says for how long."""
     from safetensors.torch import load_file
 
-    from analysis.training.lessons import Lessons
     from analysis.training.picture_teacher import AdaptationRecipe, PictureTeacher, adapt
 
     earlier, epochs = None, options["teacher_epochs"]
@@ -204,12 +212,12 @@ def _teacher(
             raise CommandError(f"{options['teacher']} is no teacher of these taggers") from error
         if epochs is None:
             return earlier
-    changes = {} if epochs is None else {"epochs": epochs}
-    everything = Lessons([*lessons.pictures, *sound.pictures], [*lessons.frames, *sound.frames])
+    recipe = replace(AdaptationRecipe(), own=options["own_share"])
     return adapt(
         taggers,
-        everything,
-        recipe=replace(AdaptationRecipe(), **changes),
+        lessons,
+        own=sound if len(sound) else None,
+        recipe=recipe if epochs is None else replace(recipe, epochs=epochs),
         run_dir=Path(options["run"]) / "teacher",
         init_from=earlier,
         held_out=held_out if len(held_out) else None,

@@ -14,7 +14,7 @@ from torch.nn import functional
 from analysis.neural import tagger_weights, taggers
 from analysis.neural.companion import LEVEL_DBFS, WindowTagger, patch_centres
 from analysis.neural.ears import Ears, load_ears
-from analysis.neural.imagination import imagine, patches_of
+from analysis.neural.imagination import imagine
 from analysis.neural.listener import WINDOW_COLUMNS, scale_mel
 from analysis.neural.weights import WeightsUnavailable, find
 from analysis.neural.windows import cut, window_starts
@@ -105,9 +105,19 @@ def test_both_listeners_logits_are_added_up(ears, song, with_sound):
             temperature = ears.sound_temperature
         else:
             listener = network.picture_companion
-            patches = patches_of(imagine(torch.from_numpy(windows / 255.0)))
-            features = torch.stack([listener.tagger(each)[1].mean(0) for each in patches])
-            added = listener.heads.genre(features)
+            # Of 20 s six patches of 3 s.
+            centres = (np.arange(6) + 0.5) / 6 * picture.shape[1]
+            patches = torch.cat(
+                [
+                    imagine(torch.from_numpy(picture[None, :, begin : begin + 40] / 255.0))[:, :187]
+                    for begin in (centres - 20).round().astype(int)
+                ]
+            )
+            features = listener.tagger(patches)[1]
+            near = np.abs(centres - np.array(starts)[:, None] - WINDOW_COLUMNS / 2)
+            inside = torch.from_numpy(near <= WINDOW_COLUMNS / 2)
+            assert inside.any(dim=1).all()
+            added = listener.heads.genre(torch.stack([features[of].mean(0) for of in inside]))
             temperature = ears.picture_temperature
         expected = functional.softmax((heard.logits + added).mean(0) / temperature, dim=0)
     np.testing.assert_allclose(list(both.probabilities.values()), expected, atol=1e-4)

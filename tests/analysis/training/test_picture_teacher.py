@@ -18,6 +18,7 @@ from analysis.training.picture_teacher import (
     AdaptationRecipe,
     PictureTeacher,
     adapt,
+    drawn_in_an_epoch,
     explained,
 )
 
@@ -68,6 +69,38 @@ def test_answers_are_standardised_and_joined() -> None:
     windows = torch.rand(3, 128, 128)
     expected = teacher(patches_of(imagine(windows))[1]).mean(dim=0)
     torch.testing.assert_close(teacher.judge(windows)[1], expected)
+
+
+@pytest.mark.parametrize(
+    ("share", "music", "own", "expected"),
+    [(None, 20, 5, 5 / 25), (0.5, 20, 5, 0.5), (0.25, 30, 7, 0.25), (0.5, 0, 4, 1.0)],
+)
+def test_the_corpuss_own_sound_is_drawn_as_often_as_wished(
+    share: float | None, music: int, own: int, expected: float
+) -> None:
+    recipe = AdaptationRecipe(own=share, patches_per_excerpt=6)
+    drawn = drawn_in_an_epoch(music, own, recipe)
+    assert float((drawn >= music).float().mean()) == pytest.approx(expected, abs=0.01)
+    # All of it is drawn alike, and so is the other music.
+    times = torch.bincount(drawn, minlength=music + own)
+    assert int(times[music:].max() - times[music:].min()) <= 1
+    assert set(times[:music].tolist()) <= {6}
+
+
+def test_the_corpuss_own_sound_is_learned_from(tmp_path: Path) -> None:
+    lessons, own = music(4, seed=1), music(4, seed=2)
+
+    def taught(given: Lessons | None, folder: str) -> PictureTeacher:
+        recipe = AdaptationRecipe(epochs=1, batch_size=4, patches_per_excerpt=1, own=0.5)
+        where = tmp_path / folder
+        return adapt(
+            [SmallTagger()], lessons, own=given, recipe=recipe, run_dir=where, device="cpu"
+        )
+
+    alone, both = taught(None, "alone"), taught(own, "both")
+    assert not torch.equal(alone.taggers[0].hidden.weight, both.taggers[0].hidden.weight)
+    with pytest.raises(OtherRun):
+        taught(music(4, seed=3), "both")
 
 
 def test_normalisation_stays_as_it_was_trained() -> None:

@@ -96,6 +96,7 @@ def test_the_teacher_alone(tmp_path: Path, tagger: Path, capsys: pytest.CaptureF
     [
         ({"tagger": ["/nowhere"]}, "no tagger"),
         ({"teacher": "/nowhere"}, "no teacher of these taggers"),
+        ({"own_share": 1.0}, "below 1"),
         ({}, "no music of 30 s"),
     ],
 )
