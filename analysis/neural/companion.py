@@ -22,7 +22,7 @@ import soxr
 import torch
 from torch import Tensor
 
-from analysis.neural.imagination import PATCH_COLUMNS, imagine, patches_of
+from analysis.neural.imagination import PATCH_COLUMNS, patch_of
 from analysis.neural.listener import WINDOW_COLUMNS
 from analysis.neural.taggers import (
     HOP_LENGTH,
@@ -90,7 +90,7 @@ def hear_picture(tagger: MusiCNN, picture: npt.NDArray[np.uint8]) -> Float:
     heard: list[Tensor] = []
     for at in range(0, len(pieces), _PICTURE_BATCH):
         few = torch.from_numpy(np.stack(pieces[at : at + _PICTURE_BATCH]))
-        heard.append(tagger(patches_of(imagine(few / 255.0))[:, 0])[1])
+        heard.append(tagger(patch_of(few / 255.0))[1])
     return _by_window(torch.cat(heard).numpy(), centres, window_starts(filled.shape[1]))
 
 

@@ -36,6 +36,11 @@ def imagine(windows: Tensor) -> Tensor:
     return compressed(LOUDEST_CELL * 10.0 ** (grid / 10.0))
 
 
+def patch_of(pieces: Tensor) -> Tensor:
+    """The patch (n, 187, 96) that each piece (n, 128, 40) of a picture in 0..1 holds."""
+    return imagine(pieces)[:, :PATCH_FRAMES]
+
+
 def patches_of(frames: Tensor) -> Tensor:
     """Patches (n, k, 187, 96) that cover frames (n, T, 96) evenly, as many as fit in without
     overlap; what is shorter than one patch is repeated."""

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.neural.imagination import LOUDEST_FRAME, PATCH_COLUMNS, imagine, patches_of
+from analysis.neural.imagination import LOUDEST_FRAME, PATCH_COLUMNS, imagine, patch_of, patches_of
 from analysis.neural.taggers import (
     FRAMES_PER_SECOND,
     PATCH_FRAMES,
@@ -194,7 +194,7 @@ class AdaptationTask:
             )
             with torch.no_grad():
                 answers = self._original(real)
-            yield patches_of(imagine(changed))[:, 0], answers
+            yield patch_of(changed), answers
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Smooth distance between the answers to the imagined and to the real sound."""
@@ -211,7 +211,7 @@ class AdaptationTask:
         given, wanted = [], []
         for tracks in torch.arange(len(pairs), device=pairs.device).split(32):
             where = pairs.draw(tracks, generator)
-            given.append(teacher(patches_of(imagine(pairs.seen(*where)))[:, 0]))
+            given.append(teacher(patch_of(pairs.seen(*where))))
             wanted.append(self._original(pairs.heard(*where)))
         return {"held_out_explained": explained(torch.cat(given), torch.cat(wanted))}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from scipy.stats import kstest
 from analysis.neural.ears import Ears, HeardTrack, load_ears
 from analysis.neural.listener import FEATURE_NAMES
 from analysis.sound.mel import log_mel
+from tests.analysis.neural.listeners import trunk_alone
 from tests.analysis.sound.demo_truth import demo_tracks, measured
 from tests.analysis.sound.test_music import area_under_curve
 
@@ -21,10 +21,7 @@ DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "gtzan_mel"
 @pytest.fixture(scope="module")
 def ears() -> Ears:
     """The features are the trunk's: no other listener has to hear the pictures."""
-    ears = copy.copy(load_ears())
-    ears.network = copy.deepcopy(ears.network)
-    ears.network.picture_companion = None
-    return ears
+    return trunk_alone(load_ears())
 
 
 @pytest.fixture(scope="module")
