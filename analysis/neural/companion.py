@@ -2,10 +2,11 @@
 
 A mel picture has a column every 77.5 ms, and of a clip of two or three seconds that is little. The
 tagger (MusiCNN, trained on the Million Song Dataset) hears 3 s at a column every 16 ms. Of a
-picture without its sound another one speaks in its place, which has been retrained to answer from
-the picture as it did from the sound (:mod:`analysis.training.picture_teacher`).
+picture without its sound others speak in its place, which have been retrained to answer from the
+picture as they did from the sound (:mod:`analysis.training.picture_teacher`): MusiCNN, and YAMNet
+(trained on AudioSet) where the weights have it.
 
-The 200 features join the trunk's in two places
+The features join the trunk's in two places
 (:class:`~analysis.neural.listener.CompanionHeads`): the genre's logits are added up, a product of
 experts (Hinton 2002), and the place in the similarity space is a linear map of both listeners' unit
 vectors, laid side by side.
@@ -22,13 +23,15 @@ import soxr
 import torch
 from torch import Tensor
 
-from analysis.neural.imagination import PATCH_COLUMNS, patch_of
+from analysis.neural.front_ends import front_end_of
+from analysis.neural.imagination import PATCH_COLUMNS, patches_of
 from analysis.neural.listener import WINDOW_COLUMNS
 from analysis.neural.taggers import (
     HOP_LENGTH,
     PATCH_FRAMES,
     SAMPLE_RATE,
     MusiCNN,
+    Tagger,
     log_mel_patches,
 )
 from analysis.neural.windows import SHORT_TRACK_COLUMNS, wide_enough, window_starts
@@ -79,9 +82,9 @@ class WindowTagger:
 
 
 @torch.inference_mode()
-def hear_picture(tagger: MusiCNN, picture: npt.NDArray[np.uint8]) -> Float:
-    """Features (n, 200) of the windows of a mel picture (128, T), by a tagger that has been
-    retrained to hear pictures. Its patches are spread as those of a sound are."""
+def hear_picture(taggers: Sequence[Tagger], picture: npt.NDArray[np.uint8]) -> Float:
+    """Features (n, d), side by side, of the windows of a mel picture (128, T), by taggers that have
+    been retrained to hear pictures. They hear places of 3 s, spread as those of a sound are."""
     filled = wide_enough(picture)
     centres = patch_centres(filled.shape[1] * mel.HOP_LENGTH) / mel.HOP_LENGTH
     begins = (centres - PATCH_COLUMNS / 2).round().astype(int)
@@ -89,14 +92,22 @@ def hear_picture(tagger: MusiCNN, picture: npt.NDArray[np.uint8]) -> Float:
     pieces = [filled[:, begin : begin + PATCH_COLUMNS] for begin in begins.tolist()]
     heard: list[Tensor] = []
     for at in range(0, len(pieces), _PICTURE_BATCH):
-        few = torch.from_numpy(np.stack(pieces[at : at + _PICTURE_BATCH]))
-        heard.append(tagger(patch_of(few / 255.0))[1])
+        few = torch.from_numpy(np.stack(pieces[at : at + _PICTURE_BATCH])) / 255.0
+        heard.append(torch.cat([_heard_at(tagger, few) for tagger in taggers], dim=1))
     return _by_window(torch.cat(heard).numpy(), centres, window_starts(filled.shape[1]))
 
 
+def _heard_at(tagger: Tagger, places: Tensor) -> Tensor:
+    """Features (n, d) of places (n, 128, 40) of a picture: the mean over the patches in each."""
+    front = front_end_of(tagger)
+    patches = patches_of(front.imagine(places), front.patch_frames)
+    features: Tensor = tagger(patches.flatten(0, 1))[1]
+    return features.unflatten(0, patches.shape[:2]).mean(dim=1)
+
+
 def _by_window(heard: Float, centres: npt.NDArray[np.float64], starts: Sequence[int]) -> Float:
-    """Features (n, 200) of windows that begin at ``starts``: of each the mean over the patches
-    whose middle, in columns, lies in it, or the nearest one's."""
+    """Features (n, d) of windows that begin at ``starts``: of each the mean over the patches whose
+    middle, in columns, lies in it, or the nearest one's."""
     rows: list[Float] = []
     for start in starts:
         apart = np.abs(centres - start - WINDOW_COLUMNS / 2)

@@ -1,7 +1,7 @@
 """Hearing a track: genre with its course, familiarity, features, embedding and Grad-CAM map.
 
 One forward pass over the track's windows serves all of them. A tagger hears the sound beside the
-trunk, another one the picture where no sound is at hand (:mod:`analysis.neural.companion`): genre
+trunk, others the picture where no sound is at hand (:mod:`analysis.neural.companion`): genre
 and embedding are then those of both, and only the trunk's part is drawn as a map. Embeddings of
 pictures alone and of sound lie in different spaces. The model is loaded once per process, at first
 use.
@@ -108,11 +108,11 @@ class Prediction(NamedTuple):
     embedding: npt.NDArray[np.float32]  # (128,), of length one
     familiarity: float
     pooled: npt.NDArray[np.float32]  # (512,), the trunk's features before its heads
-    tagged: npt.NDArray[np.float32] | None  # (200,), the tagger's
+    tagged: npt.NDArray[np.float32] | None  # (d,), the taggers'
 
 
 class _Beside(NamedTuple):
-    """What a tagger heard beside the trunk, features (..., 200), what that adds to the trunk's
+    """What a tagger heard beside the trunk, features (..., d), what that adds to the trunk's
     answer, and the temperature of both."""
 
     tagged: torch.Tensor
@@ -193,7 +193,7 @@ class Ears:
             return _Beside(torch.from_numpy(tagged), of_sound, self.sound_temperature)
         if of_picture is None:
             return None
-        heard = torch.from_numpy(hear_picture(of_picture.tagger, filled))
+        heard = torch.from_numpy(hear_picture(of_picture.taggers, filled))
         return _Beside(heard, of_picture.heads, self.picture_temperature)
 
     def _probabilities(self, logits: torch.Tensor, beside: _Beside | None) -> torch.Tensor:

@@ -36,19 +36,14 @@ def imagine(windows: Tensor) -> Tensor:
     return compressed(LOUDEST_CELL * 10.0 ** (grid / 10.0))
 
 
-def patch_of(pieces: Tensor) -> Tensor:
-    """The patch (n, 187, 96) that each piece (n, 128, 40) of a picture in 0..1 holds."""
-    return imagine(pieces)[:, :PATCH_FRAMES]
-
-
-def patches_of(frames: Tensor) -> Tensor:
-    """Patches (n, k, 187, 96) that cover frames (n, T, 96) evenly, as many as fit in without
-    overlap; what is shorter than one patch is repeated."""
-    if frames.shape[1] < PATCH_FRAMES:
-        frames = frames.repeat(1, -(-PATCH_FRAMES // frames.shape[1]), 1)[:, :PATCH_FRAMES]
-    last = frames.shape[1] - PATCH_FRAMES
-    starts = np.linspace(0, last, frames.shape[1] // PATCH_FRAMES).round().astype(int)
-    return torch.stack([frames[:, s : s + PATCH_FRAMES] for s in starts.tolist()], dim=1)
+def patches_of(frames: Tensor, length: int = PATCH_FRAMES) -> Tensor:
+    """Patches (n, k, ``length``, bands) that cover frames (n, T, bands) evenly, as many as fit in
+    without overlap; what is shorter than one patch is repeated."""
+    if frames.shape[1] < length:
+        frames = frames.repeat(1, -(-length // frames.shape[1]), 1)[:, :length]
+    last = frames.shape[1] - length
+    starts = np.linspace(0, last, frames.shape[1] // length).round().astype(int)
+    return torch.stack([frames[:, s : s + length] for s in starts.tolist()], dim=1)
 
 
 @cache
@@ -56,17 +51,17 @@ def _bands(n_bands: int) -> npt.NDArray[np.float32]:
     """Matrix (96, n_bands) from the picture's bands to the tagger's."""
     ours = mel_edges_hz(SAMPLE_RATE, n_bands)[1:-1]
     theirs = mel_edges_hz(taggers.SAMPLE_RATE, taggers.N_MELS)[1:-1]
-    return _interpolation(np.interp(theirs, ours, np.arange(ours.size)), n_bands)
+    return interpolation(np.interp(theirs, ours, np.arange(ours.size)), n_bands)
 
 
 @cache
 def _frames(width: int) -> npt.NDArray[np.float32]:
     """Matrix (frames, width) from the picture's columns to the tagger's frames."""
     seconds = np.arange(0.0, width / COLUMNS_PER_SECOND, 1.0 / FRAMES_PER_SECOND)
-    return _interpolation(seconds * COLUMNS_PER_SECOND, width)
+    return interpolation(seconds * COLUMNS_PER_SECOND, width)
 
 
-def _interpolation(at: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float32]:
+def interpolation(at: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float32]:
     """Matrix (len(at), size) that reads a vector at fractional places; the ends are held."""
     places = np.arange(size)
     return np.maximum(0.0, 1.0 - np.abs(np.clip(at, 0, size - 1)[:, None] - places)).astype(

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from analysis.neural import resnet
-from analysis.neural.taggers import MusiCNN
+from analysis.neural.taggers import MusiCNN, Tagger
+from analysis.neural.yamnet import YAMNet
 
 WINDOW_COLUMNS = 128
 EMBEDDING_DIMENSIONS = 128
@@ -42,42 +43,50 @@ class Heard(NamedTuple):
 
 
 class CompanionHeads(nn.Module):
-    """What the tagger's features (n, 200) add to the trunk's answers."""
+    """What the features (n, d) of a tagger, or of several side by side, add to the trunk's
+    answers."""
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, n_classes: int) -> None:
+    def __init__(self, n_classes: int, dimensions: int = COMPANION_DIMENSIONS) -> None:
         super().__init__()
-        self.genre = nn.Linear(COMPANION_DIMENSIONS, n_classes)
-        self.fuse = nn.Linear(
-            EMBEDDING_DIMENSIONS + COMPANION_DIMENSIONS, EMBEDDING_DIMENSIONS, bias=False
-        )
-        self.register_buffer("mean", torch.zeros(COMPANION_DIMENSIONS))
-        self.register_buffer("spread", torch.ones(COMPANION_DIMENSIONS))
+        self.dimensions = dimensions
+        self.genre = nn.Linear(dimensions, n_classes)
+        self.fuse = nn.Linear(EMBEDDING_DIMENSIONS + dimensions, EMBEDDING_DIMENSIONS, bias=False)
+        self.register_buffer("mean", torch.zeros(dimensions))
+        self.register_buffer("spread", torch.ones(dimensions))
 
     def embed(self, places: Tensor, tagged: Tensor) -> Tensor:
-        """Unit vectors (n, 128) from the trunk's (n, 128) and the tagger's features (n, 200)."""
+        """Unit vectors (n, 128) from the trunk's (n, 128) and the tagger's features (n, d)."""
         both = torch.cat([places, self._own(tagged)], dim=1)
         return nn.functional.normalize(self.fuse(both), dim=1)
 
     def track(self, place: Tensor, tagged: Tensor) -> Tensor:
-        """Both listeners' vectors side by side (328,): the mean (128,) of the trunk's unit vectors
-        of a track, and the mean of the tagger's, of its features (n, 200)."""
+        """Both listeners' vectors side by side (128 + d,): the mean (128,) of the trunk's unit
+        vectors of a track, and the mean of the tagger's, of its features (n, d)."""
         return torch.cat([place, self._own(tagged).mean(0)])
 
     def _own(self, tagged: Tensor) -> Tensor:
-        """Standardised features (n, 200) of length one."""
+        """Standardised features (n, d) of length one."""
         return nn.functional.normalize((tagged - self.mean) / self.spread, dim=1)
 
 
 class PictureCompanion(nn.Module):
-    """A tagger that has been retrained to hear pictures, and what it adds."""
+    """A tagger that has been retrained to hear pictures, or two, and what they add."""
 
-    def __init__(self, n_classes: int) -> None:
+    yamnet: YAMNet | None
+
+    def __init__(self, n_classes: int, *, yamnet: bool = False) -> None:
         super().__init__()
         self.tagger = MusiCNN()
-        self.heads = CompanionHeads(n_classes)
+        self.yamnet = YAMNet() if yamnet else None
+        self.heads = CompanionHeads(n_classes, sum(tagger.features for tagger in self.taggers))
+
+    @property
+    def taggers(self) -> list[Tagger]:
+        """Those whose features the heads take, in the order in which these stand."""
+        return [self.tagger] if self.yamnet is None else [self.tagger, self.yamnet]
 
 
 class ListeningNetwork(nn.Module):
@@ -94,7 +103,9 @@ class ListeningNetwork(nn.Module):
         dropout: float = 0.2,
         companion: bool = False,
         picture_companion: bool = False,
+        yamnet: bool = False,
     ) -> None:
+        """``yamnet`` is whether the one that hears pictures has two taggers."""
         super().__init__()
         self.stem = resnet.stem()
         self.middle = resnet.layer(128, 256, stride=2)
@@ -105,7 +116,9 @@ class ListeningNetwork(nn.Module):
         self.project = nn.Linear(TRUNK_DIMENSIONS, EMBEDDING_DIMENSIONS)
         self.features = nn.Linear(TRUNK_DIMENSIONS, len(FEATURE_NAMES))
         self.companion = CompanionHeads(n_classes) if companion else None
-        self.picture_companion = PictureCompanion(n_classes) if picture_companion else None
+        self.picture_companion = (
+            PictureCompanion(n_classes, yamnet=yamnet) if picture_companion else None
+        )
 
     @classmethod
     def holding(cls, names: Collection[str], n_classes: int) -> ListeningNetwork:
@@ -115,6 +128,7 @@ class ListeningNetwork(nn.Module):
             n_classes,
             companion="companion" in parts,
             picture_companion="picture_companion" in parts,
+            yamnet=any(name.startswith("picture_companion.yamnet.") for name in names),
         )
 
     def feature_map(self, windows: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ stands in :mod:`analysis.neural.companion`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.neural.loudest_band import loudest_band
-from analysis.neural.tensorflow_checkpoint import DATA, INDEX, read_tensorflow_checkpoint
+from analysis.neural.tensorflow_checkpoint import read_tensorflow_checkpoint
 from analysis.sound.mel import mel_filters_of
 
 SAMPLE_RATE = 16_000
@@ -35,19 +34,22 @@ _FRONT_END_KERNELS = ((7, 38), (7, 67), (128, 1), (64, 1), (32, 1))
 
 
 class Tagger(nn.Module):
-    """A tagger of 50 tags on patches (n, 187, 96) of log-mel frames.
+    """A tagger on patches of log-mel frames, here (n, 187, 96).
 
-    Calling it gives the logits of the tags (n, 50) and the features below them (n, ``features``).
+    Calling it gives the logits of its tags (n, ``tag_count``), here 50, and the features below them
+    (n, ``features``). ``input_norm`` is the layer that normalises the frames, if there is one.
     """
 
     features: int
-    input_norm: nn.Module
+    tag_count: int = TAGS
+    input_norm: nn.Module | None
 
 
 class MusiCNN(Tagger):
     """Filters shaped for timbre and for rhythm, dense layers on them, 200 features."""
 
     features = 200
+    input_norm: nn.Module
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +91,7 @@ class Vgg(Tagger):
     """Five layers of 128 small filters; the features are what is left of the last pooling."""
 
     features = 256
+    input_norm: nn.Module
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,21 +152,17 @@ def _norm(channels: int, *, dimensions: int = 2) -> nn.Module:
     return (nn.BatchNorm1d if dimensions == 1 else nn.BatchNorm2d)(channels, eps=1e-3)
 
 
-def load_tagger(folder: Path) -> Tagger:
-    """A tagger from a published checkpoint folder (``MSD_musicnn``, ``MTT_vgg``, ...).
-
-    Raises FileNotFoundError, KeyError or ValueError if it is not such a folder.
-    """
-    return filled_tagger((folder / INDEX).read_bytes(), (folder / DATA).read_bytes())
-
-
 def filled_tagger(index: bytes, data: bytes) -> Tagger:
     """A tagger from the bytes of a checkpoint's two files; raises KeyError or ValueError."""
-    saved = read_tensorflow_checkpoint(index, data)
-    return (_filled_vgg(saved) if "1CNN/kernel" in saved else _filled_musicnn(saved)).eval()
+    return filled_tagger_of(read_tensorflow_checkpoint(index, data))
 
 
 Variables = Mapping[str, npt.NDArray[np.float32]]
+
+
+def filled_tagger_of(saved: Variables) -> Tagger:
+    """A tagger from a checkpoint's variables; raises KeyError or ValueError."""
+    return (_filled_vgg(saved) if "1CNN/kernel" in saved else _filled_musicnn(saved)).eval()
 
 
 def _filled_musicnn(saved: Variables) -> MusiCNN:

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from analysis.neural import taggers
+from analysis.neural.published_taggers import load_tagger
 from analysis.sound.mel import SAMPLE_RATE
 from analysis.sound.mono import mono_of_file
 from analysis.training import evaluation
@@ -137,7 +138,7 @@ def _peer(
     tracks: HeldOut, files: dict[str, Path], folder: Path, labels_of_seen: dict[str, int]
 ) -> tuple[npt.NDArray[np.int64], Float]:
     """The peer's answers (n,) and standardised unit features (n, 200) on the tracks."""
-    model = taggers.load_tagger(folder)
+    model = load_tagger(folder)
     features = {track: peer_features(model, path) for track, path in sorted(files.items())}
     answers = np.zeros(len(tracks), dtype=np.int64)
     vectors = np.zeros((len(tracks), model.features), dtype=np.float32)

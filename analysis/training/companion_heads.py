@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,8 @@ from analysis.neural.listener import (
     ListeningNetwork,
     PictureCompanion,
 )
-from analysis.neural.taggers import MusiCNN
+from analysis.neural.taggers import MusiCNN, Tagger
+from analysis.neural.yamnet import YAMNet
 from analysis.training.datasets import MelCorpus
 from analysis.training.genre_head import HeadRecipe, discriminant, joined, pool_pictures
 from analysis.training.heads import fit_temperature
@@ -40,14 +41,14 @@ class Agreement:
 Agreed = tuple[Agreement, Agreement | None]
 
 
-def tagged_pictures(tagger: MusiCNN, corpus: MelCorpus) -> MelCorpus:
-    """The corpus, with what a tagger of pictures hears in them."""
-    return replace(corpus, tagged=heard_in(tagger, corpus.pictures()))
+def tagged_pictures(taggers: Sequence[Tagger], corpus: MelCorpus) -> MelCorpus:
+    """The corpus, with what taggers of pictures hear in them."""
+    return replace(corpus, tagged=heard_in(taggers, corpus.pictures()))
 
 
-def heard_in(tagger: MusiCNN, pictures: Iterable[UInt8]) -> list[Float]:
-    """What a tagger of pictures hears in the windows of each (128, T): features (n, 200)."""
-    return [hear_picture(tagger, picture) for picture in pictures]
+def heard_in(taggers: Sequence[Tagger], pictures: Iterable[UInt8]) -> list[Float]:
+    """What taggers of pictures hear in the windows of each (128, T): features (n, d)."""
+    return [hear_picture(taggers, picture) for picture in pictures]
 
 
 def fit_companions(
@@ -55,19 +56,27 @@ def fit_companions(
     sounds: MelCorpus,
     *,
     pictures: MelCorpus | None = None,
-    tagger: MusiCNN | None = None,
+    taggers: Sequence[MusiCNN | YAMNet] = (),
     agreed: Agreed | None = None,
 ) -> None:
-    """Give ``network`` a companion that hears sound, and with a ``tagger`` of pictures one that
-    hears pictures. What that one heard in ``pictures`` (:func:`tagged_pictures`), the genre head
-    of the other one learns from, too. They count as ``agreed``, if they were weighed already.
-    Raises ValueError as :func:`fit_companion`.
+    """Give ``network`` a companion that hears sound, and with ``taggers`` of pictures, a MusiCNN
+    and perhaps a YAMNet, one that hears pictures. What MusiCNN heard in ``pictures``
+    (:func:`tagged_pictures`), the genre head of the other one learns from, too. They count as
+    ``agreed``, if they were weighed already. Raises ValueError as :func:`fit_companion`, and for
+    other taggers.
     """
-    network.companion = fit_companion(network, sounds, also=pictures)
+    of_musicnn = pictures
+    if pictures is not None:
+        first = [rows[:, : MusiCNN.features] for rows in _tagged(pictures)]
+        of_musicnn = replace(pictures, tagged=first)
+    network.companion = fit_companion(network, sounds, also=of_musicnn)
     network.picture_companion = None
-    if tagger is not None and pictures is not None:
-        hears = PictureCompanion(network.genre.out_features)
-        hears.tagger.load_state_dict(tagger.state_dict())
+    if taggers and pictures is not None:
+        if [type(tagger) for tagger in taggers] not in ([MusiCNN], [MusiCNN, YAMNet]):
+            raise ValueError("pictures are heard by a MusiCNN, or by a MusiCNN and then a YAMNet")
+        hears = PictureCompanion(network.genre.out_features, yamnet=len(taggers) > 1)
+        for own, taught in zip(hears.taggers, taggers, strict=True):
+            own.load_state_dict(taught.state_dict())
         hears.heads = fit_companion(network, pictures)
         network.picture_companion = hears.eval().requires_grad_(False)
     if agreed is not None:
@@ -115,8 +124,8 @@ def fit_companion(
     """
     recipe = recipe or HeadRecipe()
     tagged = _tagged(sounds)
-    heads = CompanionHeads(network.genre.out_features)
     windows = np.concatenate(tagged)
+    heads = CompanionHeads(network.genre.out_features, windows.shape[1])
     heads.mean.copy_(torch.from_numpy(windows.mean(axis=0)))
     heads.spread.copy_(torch.from_numpy(windows.std(axis=0) + 1e-6))
     labels = sounds.labels
@@ -183,7 +192,7 @@ def _heard(
     network: ListeningNetwork, heads: CompanionHeads, sounds: MelCorpus
 ) -> tuple[Float, Float, Float]:
     """Of each sound the mean logits (n, k) of the trunk, those of the tagger, and both listeners'
-    vectors side by side (n, 328)."""
+    vectors side by side (n, 128 + d)."""
     rows: list[tuple[Tensor, Tensor, Tensor]] = []
     for pooled, tagged in zip(
         pool_pictures(network, sounds.pictures()), _tagged(sounds), strict=True

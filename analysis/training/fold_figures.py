@@ -56,7 +56,7 @@ def by_folds(
     pictures, recipe = list(everything.pictures()), HeadRecipe()
     listeners: list[Kinds] = [features_by_kind(network, pictures, recipe=recipe)]
     if network.picture_companion is not None:
-        heard = heard_in(network.picture_companion.tagger, pictures)
+        heard = heard_in(network.picture_companion.taggers, pictures)
         listeners.append([[rows] for rows in heard])
     fold = artist_folds(held_out.artists, folds=folds, seed=seed)
     logits = np.zeros((len(listeners), len(held_out), len(held_out.names)), dtype=np.float32)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from analysis.neural import tagger_weights
+from analysis.neural.front_ends import front_end_of
 from analysis.neural.listener import ListeningNetwork
 from analysis.neural.weights import Weights, write_manifest
 from analysis.training import model_card
@@ -103,9 +104,14 @@ def with_companions(
         "sound_temperature": of_sound.temperature,
         "tagger": tagger_weights.identity(),
     }
-    if of_pictures is not None:
-        fields["settings"]["picture_temperature"] = of_pictures.temperature
-    return _write(weights, heads, fields, out=out)
+    if of_pictures is not None and network.picture_companion is not None:
+        fields["settings"] |= {
+            "picture_temperature": of_pictures.temperature,
+            "picture_taggers": [
+                front_end_of(tagger).name for tagger in network.picture_companion.taggers
+            ],
+        }
+    return _write(weights, heads, fields, replaced=chosen, out=out)
 
 
 def as_kept(name: str, value: Tensor) -> Tensor:
@@ -129,10 +135,17 @@ def _fields(weights: Weights) -> dict[str, Any]:
 
 
 def _write(
-    weights: Weights, heads: dict[str, Tensor], fields: dict[str, Any], *, out: Path
+    weights: Weights,
+    heads: dict[str, Tensor],
+    fields: dict[str, Any],
+    *,
+    replaced: tuple[str, ...] = (),
+    out: Path,
 ) -> Path:
-    """All tensors of ``weights`` but these, as they are kept; the manifest; the card."""
-    tensors = load_file(weights.path)
+    """All tensors of ``weights`` but these, and but those whose names begin with one of
+    ``replaced``, as they are kept; the manifest; the card."""
+    old = load_file(weights.path)
+    tensors = {name: value for name, value in old.items() if not name.startswith(replaced)}
     tensors |= {name: as_kept(name, value) for name, value in heads.items()}
     out.mkdir(parents=True, exist_ok=True)
     file = out / weights.path.name

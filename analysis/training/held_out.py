@@ -211,11 +211,11 @@ class Answers:
     probabilities: Float  # (n, k), calibrated
     embeddings: Float  # (n, 128), unit vectors
     pooled: Float  # (n, 512), the trunk's features before its heads
-    tagged: Float | None = None  # (n, 200), the tagger's, where one heard all of them
+    tagged: Float | None = None  # (n, d), the taggers', where some heard all of them
 
     @property
     def penultimate(self) -> Float:
-        """Unit vectors (n, 512 or 712) of what the genres are told from, each listener's part of
+        """Unit vectors (n, 512 or more) of what the genres are told from, each listener's part of
         the same length."""
         if self.tagged is None:
             return unit(self.pooled)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from analysis.neural.imagination import PATCH_COLUMNS, patch_of
+from analysis.neural.imagination import PATCH_COLUMNS
 from analysis.training import transfer
 from analysis.training.augment import Pieces
 from analysis.training.picture_bank import digest_of
@@ -155,5 +155,5 @@ def _along(teacher: PictureTeacher, picture: UInt8, hop: int, device: torch.devi
     starts = range(0, picture.shape[1] - PATCH_COLUMNS + 1, hop)
     cuts = np.stack([picture[:, start : start + PATCH_COLUMNS] for start in starts])
     windows = torch.from_numpy(cuts).to(device) / 255.0
-    parts = [teacher(patch_of(part)) for part in windows.split(_BATCH)]
+    parts = [teacher.judge(part) for part in windows.split(_BATCH)]
     return torch.cat(parts).cpu().numpy().astype(np.float16)

@@ -10,11 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soxr
-import torch
 
-from analysis.neural import taggers
-from analysis.neural.imagination import LOUDEST_CELL, LOUDEST_FRAME
+from analysis.neural.front_ends import FrontEnd, OfMusiCNN
 from analysis.sound.decode import UndecodableAudio
 from analysis.sound.mel import SAMPLE_RATE, log_mel
 from analysis.sound.mono import mono_of_file
@@ -25,17 +22,14 @@ log = logging.getLogger(__name__)
 EXCERPT_SECONDS = 30
 _SHORTEST_SECONDS = 24
 _SILENCE = 1e-3
-# What is shorter than a patch of the tagger, 3 s and a little, is repeated.
+# What is shorter than 3 s and a little, a patch of MusiCNN, is repeated.
 _SHORTEST_PIECE = 70_560
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """Pictures (128, T) uint8, and of each the log-mel frames (T', 96) uint8 of the same sound.
-
-    Frames are scaled to 0..255 and so that the loudest cell of each excerpt has the power that an
-    imagined one has (:mod:`analysis.neural.imagination`): the picture does not know the level,
-    so nothing that hangs on it is asked for.
+    """Pictures (128, T) uint8, and of each the log-mel frames (T', bands) uint8 of the same sound,
+    as a tagger's front end keeps them (:mod:`analysis.neural.front_ends`).
     """
 
     pictures: Sequence[npt.NDArray[np.uint8]]
@@ -53,21 +47,30 @@ class Lessons:
         return digest_of([*self.pictures, *self.frames])
 
 
-def lessons_from_sound(files: Iterable[Path], *, cache: Path, every_seconds: int = 40) -> Lessons:
-    """Lessons from sound files: an excerpt of 30 s every ``every_seconds`` of each.
+def lessons_from_sound(
+    files: Iterable[Path],
+    *,
+    cache: Path,
+    every_seconds: int = 40,
+    front_end: FrontEnd | None = None,
+) -> Lessons:
+    """Lessons from sound files: an excerpt of 30 s every ``every_seconds`` of each, with frames as
+    a tagger's ``front_end`` makes them, or else MusiCNN's.
 
     A file shorter than that is one excerpt. Each file's lessons are kept in ``cache``, so a run
     that was stopped goes on where it was. Files that cannot be decoded are named in the log and
     left out.
     """
+    front_end = front_end or OfMusiCNN()
+    kind = "" if isinstance(front_end, OfMusiCNN) else f" {front_end.name}"
     cache.mkdir(parents=True, exist_ok=True)
     pictures: list[npt.NDArray[np.uint8]] = []
     frames: list[npt.NDArray[np.uint8]] = []
     for number, path in enumerate(files):
-        key = hashlib.sha256(f"{path.resolve()} {every_seconds}".encode()).hexdigest()[:24]
+        key = hashlib.sha256(f"{path.resolve()} {every_seconds}{kind}".encode()).hexdigest()[:24]
         kept = cache / f"{key}.npz"
         if not kept.exists():
-            _write_lessons(path, kept, every_seconds)
+            _write_lessons(path, kept, every_seconds, front_end)
         with np.load(kept) as archive:
             pictures += _split(archive["mel"], archive["columns"])
             frames += [part.T for part in _split(archive["frames"], archive["counts"])]
@@ -82,7 +85,7 @@ def _split(
     return np.split(joined, widths.cumsum()[:-1], axis=1) if joined.size else []
 
 
-def _write_lessons(path: Path, kept: Path, every_seconds: int) -> None:
+def _write_lessons(path: Path, kept: Path, every_seconds: int, front_end: FrontEnd) -> None:
     pictures, frames = [], []
     try:
         sound = mono_of_file(path)
@@ -95,7 +98,7 @@ def _write_lessons(path: Path, kept: Path, every_seconds: int) -> None:
         if piece.size and np.abs(piece).max() > _SILENCE:
             piece = np.tile(piece, -(-_SHORTEST_PIECE // piece.size))
             pictures.append(log_mel(piece))
-            frames.append(level_free_frames(piece).T)
+            frames.append(front_end.kept(piece).T)
     unfinished = kept.with_suffix(".new.npz")
     nothing = np.zeros((1, 0), np.uint8)
     np.savez(
@@ -106,10 +109,3 @@ def _write_lessons(path: Path, kept: Path, every_seconds: int) -> None:
         counts=np.array([part.shape[1] for part in frames], dtype=np.int64),
     )
     unfinished.replace(kept)
-
-
-def level_free_frames(mono: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """The frames (T', 96) of :class:`Lessons` of a 22,050 Hz mono signal."""
-    power = taggers.mel_frames(soxr.resample(mono, SAMPLE_RATE, taggers.SAMPLE_RATE))
-    scaled = taggers.compressed(power * (LOUDEST_CELL / power.max().clamp(min=1e-12)))
-    return (scaled * (255.0 / LOUDEST_FRAME)).round().to(torch.uint8).numpy()

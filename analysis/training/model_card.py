@@ -125,13 +125,20 @@ def _facts(manifest: Manifest) -> str:
             )
         )
     if _hears_pictures(settings):
+        two = "yamnet" in settings.get("picture_taggers", ())
+        retrained = (
+            "the same tagger and YAMNet (Plakal & Ellis 2020; AudioSet; Apache-2.0), each"
+            if two
+            else "the same tagger,"
+        )
         lines.append(
-            "- **Beside the trunk, on pictures without sound:** the same tagger, retrained on "
-            "music of which there are both to answer from the picture as it did from the sound "
-            "(`manage.py pretrain_trunk --only-teacher`); it has heard no genre label and no "
-            "validation track. Its weights are part of the file (ISC, `ears.licence.txt`). What "
-            "it adds is fitted as on sound, on the pictures of labelled tracks; of them the "
-            "discriminant for sound learns, too. Temperature of both together "
+            f"- **Beside the trunk, on pictures without sound:** {retrained} retrained on music of "
+            "which there are both to answer from the picture as it did from the sound "
+            "(`manage.py pretrain_trunk --only-teacher`), without a genre label or a validation "
+            "track. The weights are part of the file "
+            f"({'licences in' if two else 'ISC,'} `ears.licence.txt`). What is added is fitted as "
+            "on sound, on the pictures of labelled tracks; of what MusiCNN hears in them the "
+            "discriminant for sound learns, too. Temperature of all together "
             f"{settings['picture_temperature']:.3f}. Embeddings of pictures are in a space of "
             "their own."
         )

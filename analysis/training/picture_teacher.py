@@ -22,15 +22,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.neural.imagination import LOUDEST_FRAME, PATCH_COLUMNS, imagine, patch_of, patches_of
-from analysis.neural.taggers import (
-    FRAMES_PER_SECOND,
-    PATCH_FRAMES,
-    TAGS,
-    MusiCNN,
-    Tagger,
-    compressed,
-)
+from analysis.neural.front_ends import FrontEnd, front_end_of, picture_gain
+from analysis.neural.imagination import PATCH_COLUMNS, patches_of
+from analysis.neural.taggers import MusiCNN, Tagger
+from analysis.neural.yamnet import YAMNet
 from analysis.sound.mel import COLUMNS_PER_SECOND
 from analysis.training import transfer
 from analysis.training.augment import (
@@ -52,11 +47,10 @@ _FIRST = "taggers.0."
 
 @dataclass(frozen=True)
 class AdaptationRecipe(Optimisation):
-    """How taggers are retrained on pictures; ``batch_size`` counts patches of 3 s.
+    """How taggers are retrained on pictures; ``batch_size`` counts places of 3 s.
 
-    ``mixed`` is the share of patches that are two recordings at once, heard so by the tagger, and
-    ``own`` that of patches from the corpus that the model will judge; None draws its excerpts as
-    often as any others.
+    ``mixed`` is the share of places where two recordings are heard at once, and ``own`` that of
+    places in the corpus that the model will judge; None draws it as often as any other music.
     The changes are those of masters and copies, small ones: the answer stays that to the sound.
     """
 
@@ -83,10 +77,20 @@ class AdaptationRecipe(Optimisation):
     )
 
 
+# MusiCNN's steps are too long for a network of 27 layers.
+OF_YAMNET = AdaptationRecipe(learning_rate=2e-4, own=0.5, epochs=4, batch_size=24)
+
+
+def recipe_of(tagger: Tagger) -> AdaptationRecipe:
+    """How a tagger is retrained where nothing else is said."""
+    return OF_YAMNET if isinstance(tagger, YAMNet) else AdaptationRecipe()
+
+
 class PictureTeacher(nn.Module):
     """Some taggers whose answers stand side by side, standardised.
 
-    Normalisation layers stay as they were trained, in training as well.
+    Normalisation layers stay as they were trained, in training as well. Raises ValueError for
+    taggers that do not take in sound in the same way.
     """
 
     mean: Tensor
@@ -95,11 +99,16 @@ class PictureTeacher(nn.Module):
     def __init__(self, taggers: Sequence[Tagger]) -> None:
         super().__init__()
         self.taggers = nn.ModuleList(copy.deepcopy(tagger) for tagger in taggers)
+        self.front_end: FrontEnd = front_end_of(cast(Tagger, self.taggers[0]))
+        if any(front_end_of(tagger).name != self.front_end.name for tagger in taggers):
+            raise ValueError("these taggers do not hear the same frames")
         for tagger in self.taggers:
             # One scale and shift, that the filters can learn as well; without it no gradient has to
             # go back to the input.
-            cast(Tagger, tagger).input_norm.requires_grad_(False)
-        self.answers = sum(tagger.features + TAGS for tagger in taggers)
+            norm = cast(Tagger, tagger).input_norm
+            if norm is not None:
+                norm.requires_grad_(False)
+        self.answers = sum(tagger.features + tagger.tag_count for tagger in taggers)
         self.register_buffer("mean", torch.zeros(self.answers))
         self.register_buffer("deviation", torch.ones(self.answers))
         self.eval()
@@ -117,30 +126,37 @@ class PictureTeacher(nn.Module):
         return torch.cat(parts, dim=1).to(torch.float32)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Standardised answers (n, ``answers``) to patches of frames (n, 187, 96)."""
+        """Standardised answers (n, ``answers``) to patches of frames, of MusiCNN's (n, 187, 96)."""
         return (self._raw(patches) - self.mean) / self.deviation
 
     def judge(self, windows: Tensor) -> Tensor:
         """Standardised answers (n, ``answers``) to pictures (n, 128, width) in 0..1: the mean over
         the patches that cover them."""
-        patches = patches_of(imagine(windows))
+        patches = patches_of(self.front_end.imagine(windows), self.front_end.patch_frames)
         return self(patches.flatten(0, 1)).unflatten(0, patches.shape[:2]).mean(dim=1)
 
     @torch.no_grad()
     def standardise(self, patches: Sequence[Tensor]) -> None:
-        """Scale the answers by their mean and deviation over batches of patches (n, 187, 96)."""
-        mean, deviation = scale_of(torch.cat([self._raw(batch) for batch in patches]))
+        """Scale the answers by their mean and deviation over batches of patches."""
+        answers = torch.cat([self._raw(batch) for batch in patches])
+        # Most of YAMNet's 1,024 features are silent most of the time.
+        least = 1.0 if self.front_end.name == "yamnet" else LEAST_DEVIATION
+        mean, deviation = scale_of(answers, least=least)
         self.mean.copy_(mean)
         self.deviation.copy_(deviation)
 
 
-def scale_of(answers: Tensor) -> tuple[Tensor, Tensor]:
+LEAST_DEVIATION = 0.1
+
+
+def scale_of(answers: Tensor, *, least: float = LEAST_DEVIATION) -> tuple[Tensor, Tensor]:
     """Mean and deviation (d,) of answers (n, d), to standardise them by.
 
-    Answers that hardly ever vary stay small: they are scaled by a tenth of the usual deviation.
+    Answers that hardly ever vary stay small: they are scaled by no less than ``least`` times the
+    usual deviation.
     """
     deviation = answers.std(dim=0)
-    return answers.mean(dim=0), deviation.clamp(min=0.1 * float(deviation.median()))
+    return answers.mean(dim=0), deviation.clamp(min=least * float(deviation.median()))
 
 
 class AdaptationTask:
@@ -158,15 +174,30 @@ class AdaptationTask:
     ) -> None:
         """``original`` is asked about the sound; its answers are standardised by the lessons.
         ``own`` are those of the corpus that the model will judge."""
-        everything = lessons if own is None else lessons.joined(own)
-        self._pairs = _Pairs(everything, device)
-        self._drawn = drawn_in_an_epoch(len(lessons), len(everything) - len(lessons), recipe)
+        self._front = original.front_end
+        both = lessons if own is None else lessons.joined(own)
+        self._pairs = _Pairs(both, self._front, device)
         self._original = original
         self._recipe = recipe
-        self._held_out = None if held_out is None else _Pairs(held_out, device)
+        self._held_out = None if held_out is None else _Pairs(held_out, self._front, device)
+        self._drawn = drawn_in_an_epoch(len(lessons), len(both) - len(lessons), recipe)
         generator = torch.Generator(device).manual_seed(recipe.seed)
-        sample = torch.arange(len(self._pairs), device=device).split(recipe.batch_size)
-        original.standardise([self._pairs.heard(*self._pairs.draw(t, generator)) for t in sample])
+        everything = torch.arange(len(self._pairs), device=device).split(recipe.batch_size)
+        drawn = [self._pairs.draw(tracks, generator) for tracks in everything]
+        for tagger in original.taggers:
+            if isinstance(tagger, YAMNet):
+                tagger.picture_gain.copy_(self._gain(drawn))
+        original.standardise([_patches(self._pairs.heard(*where), self._front) for where in drawn])
+
+    def _gain(self, drawn: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """How much YAMNet's bands of these pictures are to be raised by."""
+        untouched = front_end_of(YAMNet().to(self._pairs.device))
+        imagined, heard = [], []
+        for where in drawn:
+            frames = self._pairs.heard(*where)
+            imagined.append(untouched.imagine(self._pairs.seen(*where))[:, : frames.shape[1]])
+            heard.append(frames)
+        return picture_gain(torch.cat(imagined).flatten(0, 1), torch.cat(heard).flatten(0, 1))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -174,8 +205,8 @@ class AdaptationTask:
         return -(-self._drawn.numel() // self._recipe.batch_size)
 
     def batches(self, epoch: int, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
-        """Imagined patches (n, 187, 96) and the answers to the real ones."""
-        recipe, pairs = self._recipe, self._pairs
+        """Imagined patches, of MusiCNN's (n, 187, 96), and the answers to the real ones."""
+        recipe, pairs, front = self._recipe, self._pairs, self._front
         common, own = generators(recipe.seed, epoch, processes, pairs.device)
         order = self._drawn[torch.randperm(self._drawn.numel(), generator=common)]
         for batch in order.split(recipe.batch_size):
@@ -184,7 +215,7 @@ class AdaptationTask:
             windows = pairs.seen(tracks, start)
             second, gain = draw_seconds(len(tracks), share=recipe.mixed, generator=own)
             windows = mix_pictures(windows, windows[second], gain)
-            real = _mix_frames(real, real[second], gain)
+            real = front.mixed(real, real[second], gain)
             changed = random_windows(
                 PictureBank.of_windows(windows),
                 torch.arange(len(tracks), device=pairs.device),
@@ -193,8 +224,8 @@ class AdaptationTask:
                 generator=own,
             )
             with torch.no_grad():
-                answers = self._original(real)
-            yield patch_of(changed), answers
+                answers = self._original(_patches(real, front))
+            yield _patches(front.imagine(changed), front), answers
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Smooth distance between the answers to the imagined and to the real sound."""
@@ -211,8 +242,8 @@ class AdaptationTask:
         given, wanted = [], []
         for tracks in torch.arange(len(pairs), device=pairs.device).split(32):
             where = pairs.draw(tracks, generator)
-            given.append(teacher(patch_of(pairs.seen(*where))))
-            wanted.append(self._original(pairs.heard(*where)))
+            given.append(teacher(_patches(self._front.imagine(pairs.seen(*where)), self._front)))
+            wanted.append(self._original(_patches(pairs.heard(*where), self._front)))
         return {"held_out_explained": explained(torch.cat(given), torch.cat(wanted))}
 
 
@@ -237,11 +268,21 @@ def drawn_in_an_epoch(music: int, own: int, recipe: AdaptationRecipe) -> Tensor:
     return torch.cat([of_music, each[music:].repeat(-(-wanted // own))[:wanted]])
 
 
+def _patches(frames: Tensor, front: FrontEnd) -> Tensor:
+    """The patches (n, frames, bands) that frames (n, T, bands) of places of 3 s begin with."""
+    fitting = frames.shape[1] // front.patch_frames
+    patches = frames[:, : fitting * front.patch_frames].unflatten(1, (fitting, front.patch_frames))
+    return patches.flatten(0, 1)
+
+
 class _Pairs:
     """Lessons on a device, to be read at the same places of picture and sound."""
 
-    def __init__(self, lessons: Lessons, device: torch.device) -> None:
+    def __init__(self, lessons: Lessons, front: FrontEnd, device: torch.device) -> None:
         self.device = device
+        self._front = front
+        columns = PATCH_COLUMNS / COLUMNS_PER_SECOND * front.frames_per_second
+        self._length = int(columns) // front.patch_frames * front.patch_frames
         self._pictures = PictureBank(lessons.pictures, device=device)
         self._frames = torch.cat([torch.from_numpy(part.copy()) for part in lessons.frames])
         self._frames = self._frames.to(device)
@@ -263,17 +304,13 @@ class _Pairs:
         return self._pictures.read(tracks, start[:, None] + at).transpose(1, 2)
 
     def heard(self, tracks: Tensor, start: Tensor) -> Tensor:
-        """Log-mel frames (n, 187, 96) of the same sound."""
-        first = (start * (FRAMES_PER_SECOND / COLUMNS_PER_SECOND)).round().to(torch.int64)
-        at = first[:, None] + torch.arange(PATCH_FRAMES, device=self.device)
+        """Log-mel frames of the same sound, as many as whole patches have: MusiCNN's
+        (n, 187, 96), YAMNet's (n, 288, 64)."""
+        rate = self._front.frames_per_second / COLUMNS_PER_SECOND
+        first = (start * rate).round().to(torch.int64)
+        at = first[:, None] + torch.arange(self._length, device=self.device)
         at = torch.minimum(at, self._count[tracks, None] - 1) + self._first[tracks, None]
-        return self._frames[at].to(torch.float32) * (LOUDEST_FRAME / 255.0)
-
-
-def _mix_frames(first: Tensor, second: Tensor, gain_db: Tensor) -> Tensor:
-    """Log-mel frames (n, 187, 96) of two sounds at once, the second at ``gain_db`` (n,)."""
-    power = 10.0**first + 10.0 ** (gain_db[:, None, None] / 10.0) * 10.0**second
-    return compressed(power / 10_000.0 / (1.0 + 10.0 ** (gain_db[:, None, None] / 10.0)))
+        return self._front.frames(self._frames[at])
 
 
 def adapt(
@@ -322,21 +359,20 @@ def adapt(
     return cast(PictureTeacher, average)
 
 
-def tagger_of_pictures(file: Path) -> MusiCNN:
-    """The MusiCNN of a ``teacher.safetensors`` of it alone, without the scale of its answers.
+def tagger_of_pictures(file: Path) -> MusiCNN | YAMNet:
+    """The MusiCNN or YAMNet of a ``teacher.safetensors`` of it alone, without the scale of its
+    answers.
 
     Raises OSError, or ValueError for a teacher of another tagger.
     """
-    tagger = MusiCNN()
     try:
-        parts = load_file(file)
-        tagger.load_state_dict(
-            {
-                name.removeprefix(_FIRST): value
-                for name, value in parts.items()
-                if name.startswith(_FIRST)
-            }
-        )
+        parts = {
+            name.removeprefix(_FIRST): value
+            for name, value in load_file(file).items()
+            if name.startswith(_FIRST)
+        }
+        tagger = YAMNet() if "picture_gain" in parts else MusiCNN()
+        tagger.load_state_dict(parts)
     except (RuntimeError, SafetensorError) as error:
-        raise ValueError(f"{file} is no teacher that is a MusiCNN: {error}") from error
+        raise ValueError(f"{file} is no teacher that is a MusiCNN or a YAMNet: {error}") from error
     return tagger.eval()

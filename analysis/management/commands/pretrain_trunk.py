@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 if TYPE_CHECKING:
+    from analysis.neural.front_ends import FrontEnd
     from analysis.neural.taggers import Tagger
     from analysis.training.distributed import Processes
     from analysis.training.judges import Judge, UInt8
@@ -39,7 +40,8 @@ class Command(BaseCommand):
             "--tagger",
             required=True,
             nargs="+",
-            help="checkpoint folders of the package musicnn: MSD_musicnn and others",
+            help="checkpoint folders of the package musicnn: MSD_musicnn and others; or the folder "
+            "of a saved YAMNet",
         )
         parser.add_argument(
             "--pictures", help="folder with train.npz: its pictures, not its labels"
@@ -87,7 +89,8 @@ class Command(BaseCommand):
         import torch
         from safetensors.torch import load_file, save_file
 
-        from analysis.neural.taggers import load_tagger
+        from analysis.neural.front_ends import front_end_of
+        from analysis.neural.published_taggers import load_tagger
         from analysis.training.distillation import JUDGED_ONCE, DistillationRecipe, distil
         from analysis.training.distributed import pick_device, processes
         from analysis.training.judges import Always, Once, judged_once
@@ -105,6 +108,7 @@ class Command(BaseCommand):
             taggers = [load_tagger(Path(folder)) for folder in options["tagger"]]
         except (OSError, ValueError, KeyError) as error:
             raise CommandError(f"no tagger: {error}") from error
+        front_end = front_end_of(taggers[0])
         device = pick_device(options["device"])
         judge = options["judge"] or ("always" if device.type == "cuda" else "once")
         names = ("epochs", "steps", "seed", "learning_rate")
@@ -116,14 +120,19 @@ class Command(BaseCommand):
                 files = music_files(map(Path, folders), least_seconds=EXCERPT_SECONDS)
                 return together.in_turn(
                     lambda: lessons_from_sound(
-                        files, cache=run / "lessons", every_seconds=options["every"]
+                        files,
+                        cache=run / "lessons",
+                        every_seconds=options["every"],
+                        front_end=front_end,
                     )
                 )
 
             lessons, held_out = lessons_of(options["audio"]), lessons_of(options["held_out"])
             if not len(lessons):
                 raise CommandError(f"no music of {EXCERPT_SECONDS} s in {options['audio']}")
-            corpus, sound = together.in_turn(lambda: _corpus(options, cache=run / "lessons"))
+            corpus, sound = together.in_turn(
+                lambda: _corpus(options, cache=run / "lessons", front_end=front_end)
+            )
             teacher = _teacher(taggers, options, lessons, sound, held_out, together=together)
             if together.is_first:
                 weights = {name: part.contiguous() for name, part in teacher.state_dict().items()}
@@ -171,7 +180,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(music) + len(own)} excerpts; {run / 'trunk.safetensors'}")
 
 
-def _corpus(options: dict[str, Any], *, cache: Path) -> tuple[list[UInt8], Lessons]:
+def _corpus(
+    options: dict[str, Any], *, cache: Path, front_end: FrontEnd
+) -> tuple[list[UInt8], Lessons]:
     """The training pictures of ``--pictures``, and lessons from ``--sound`` of the same tracks.
 
     Files of other tracks are passed over, so that nothing held out is learned.
@@ -185,7 +196,8 @@ def _corpus(options: dict[str, Any], *, cache: Path) -> tuple[list[UInt8], Lesso
     known = set(corpus.ids)
     folders = map(Path, options["sound"])
     files = [path for one in folders for path in sorted(one.glob("*.flac")) if path.stem in known]
-    return list(corpus.pictures()), lessons_from_sound(files, cache=cache)
+    sound = lessons_from_sound(files, cache=cache, front_end=front_end)
+    return list(corpus.pictures()), sound
 
 
 def _teacher(
@@ -201,7 +213,7 @@ def _teacher(
     learning if ``--teacher-epochs`` says for how long."""
     from safetensors.torch import load_file
 
-    from analysis.training.picture_teacher import AdaptationRecipe, PictureTeacher, adapt
+    from analysis.training.picture_teacher import PictureTeacher, adapt, recipe_of
 
     earlier, epochs = None, options["teacher_epochs"]
     if options["teacher"]:
@@ -212,7 +224,9 @@ def _teacher(
             raise CommandError(f"{options['teacher']} is no teacher of these taggers") from error
         if epochs is None:
             return earlier
-    recipe = replace(AdaptationRecipe(), own=options["own_share"])
+    recipe = recipe_of(taggers[0])
+    if options["own_share"] is not None:
+        recipe = replace(recipe, own=options["own_share"])
     return adapt(
         taggers,
         lessons,

@@ -48,9 +48,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--picture-tagger",
             type=Path,
+            nargs="+",
+            default=[],
             metavar="FILE",
-            help="teacher.safetensors of pretrain_trunk: this tagger, retrained to hear pictures. "
-            "It is put into both files, and hears where there is no sound",
+            help="teacher.safetensors of pretrain_trunk: this tagger, retrained to hear pictures; "
+            "a MusiCNN, and perhaps a YAMNet. They are put into both files, and hear where there "
+            "is no sound",
         )
         parser.add_argument("--out", type=Path, required=True, help="where their files go")
         parser.add_argument("--run", type=Path, default=Path("runs/companion"))
@@ -58,6 +61,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from analysis.neural.weights import WeightsUnavailable, find, read_from
+        from analysis.neural.yamnet import YAMNet
         from analysis.training.companion_heads import (
             fit_companions,
             tagged_pictures,
@@ -70,7 +74,7 @@ class Command(BaseCommand):
         from analysis.training.picture_teacher import tagger_of_pictures
 
         logging.getLogger("analysis").setLevel(logging.INFO)
-        version, teacher = options["model_version"], options["picture_tagger"]
+        version = options["model_version"]
         try:
             measured = read_from(options["measured"], "ears")
             folder = options["weights"]
@@ -79,24 +83,25 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"{options['measured']} was not trained on the split train alone"
                 )
-            tagger = None if teacher is None else tagger_of_pictures(teacher)
+            taggers = [tagger_of_pictures(file) for file in options["picture_tagger"]]
+            taggers.sort(key=lambda tagger: isinstance(tagger, YAMNet))
             collection = open_collection(options["data"], cache=options["run"])
             sounds = sounds_of(collection, options["sound"], cache=options["run"])
             train = validation = every_picture = None
-            if tagger is not None:
-                train = tagged_pictures(tagger, collection.train)
-                validation = tagged_pictures(tagger, collection.validation)
+            if taggers:
+                train = tagged_pictures(taggers, collection.train)
+                validation = tagged_pictures(taggers, collection.validation)
                 every_picture = together({"train": train, "valid": validation})
 
             network = load_network(measured)
-            fit_companions(network, sounds.train, pictures=train, tagger=tagger)
+            fit_companions(network, sounds.train, pictures=train, taggers=taggers)
             agreed = weigh_companions(network, sounds.validation, validation)
             with_companions(measured, network, *agreed, version=version, out=options["measured"])
 
             network = load_network(weights)
             every_sound = together({"train": sounds.train, "valid": sounds.validation})
             fit_companions(
-                network, every_sound, pictures=every_picture, tagger=tagger, agreed=agreed
+                network, every_sound, pictures=every_picture, taggers=taggers, agreed=agreed
             )
             manifest = with_companions(
                 weights, network, *agreed, version=version, out=options["out"]

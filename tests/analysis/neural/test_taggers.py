@@ -11,6 +11,7 @@ import torch
 from analysis.neural import taggers
 from analysis.neural.imagination import imagine, patches_of
 from analysis.neural.loudest_band import loudest_band
+from analysis.neural.published_taggers import load_tagger
 from analysis.neural.tensorflow_checkpoint import DATA, INDEX, read_tensorflow_checkpoint
 from analysis.sound.mel import log_mel
 from analysis.sound.mono import mono_of_file
@@ -223,7 +224,7 @@ def test_a_published_checkpoint_becomes_the_same_network(tmp_path: Path) -> None
         norm(index, channels)
     write_checkpoint(tmp_path, variables)
 
-    model = taggers.load_tagger(tmp_path)
+    model = load_tagger(tmp_path)
     read = read_tensorflow_checkpoint(
         (tmp_path / INDEX).read_bytes(), (tmp_path / DATA).read_bytes()
     )
@@ -257,7 +258,7 @@ def vgg_variables() -> dict[str, np.ndarray]:
 def test_a_published_checkpoint_of_the_other_kind(tmp_path: Path) -> None:
     variables = vgg_variables()
     write_checkpoint(tmp_path, variables)
-    model = taggers.load_tagger(tmp_path)
+    model = load_tagger(tmp_path)
     assert isinstance(model, taggers.Vgg)
     np.testing.assert_array_equal(
         model.convolutions[3].weight.detach()[7, 5], variables["4CNN/kernel"][:, :, 5, 7]
@@ -270,4 +271,4 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".index").write_bytes(b"no table" * 20)
     (tmp_path / ".data-00000-of-00001").write_bytes(b"")
     with pytest.raises(ValueError, match="no index of a TensorFlow checkpoint"):
-        taggers.load_tagger(tmp_path)
+        load_tagger(tmp_path)

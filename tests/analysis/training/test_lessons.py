@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from analysis.neural.front_ends import OfMusiCNN
 from analysis.neural.imagination import LOUDEST_FRAME
-from analysis.training.lessons import lessons_from_sound, level_free_frames
+from analysis.training.lessons import lessons_from_sound
 
 
 def tune(hz: float, seconds: float) -> np.ndarray:
@@ -37,8 +38,8 @@ def test_lessons_are_cut_from_files_and_kept(
 
 def test_frames_do_not_know_the_level() -> None:
     sound = tune(330.0, 4.0)
-    frames = level_free_frames(sound)
+    frames = OfMusiCNN().kept(sound)
     assert frames.max() == 255
-    quiet = level_free_frames(sound * 0.01)
+    quiet = OfMusiCNN().kept(sound * 0.01)
     assert np.abs(frames.astype(int) - quiet.astype(int)).max() <= 1
     assert pytest.approx(5.82, abs=0.01) == LOUDEST_FRAME

@@ -1,25 +1,31 @@
 """Taggers that learn to hear pictures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from analysis.neural.front_ends import FrontEnd, OfMusiCNN, front_end_of
 from analysis.neural.imagination import imagine, patches_of
 from analysis.neural.taggers import TAGS, Tagger
+from analysis.neural.yamnet import YAMNet
 from analysis.sound.mel import log_mel
 from analysis.training.augment import mix_pictures
 from analysis.training.checkpoints import OtherRun
-from analysis.training.lessons import Lessons, level_free_frames
+from analysis.training.lessons import Lessons
 from analysis.training.picture_teacher import (
     AdaptationRecipe,
     PictureTeacher,
     adapt,
     drawn_in_an_epoch,
     explained,
+    recipe_of,
+    tagger_of_pictures,
 )
 
 
@@ -42,8 +48,9 @@ class SmallTagger(Tagger):
         return self.tags(features), features
 
 
-def music(n: int, *, seed: int, seconds: float = 8.0) -> Lessons:
+def music(n: int, *, seed: int, seconds: float = 8.0, front_end: FrontEnd | None = None) -> Lessons:
     """Tunes with beats that a picture shows only in part."""
+    front_end = front_end or OfMusiCNN()
     generator = np.random.default_rng(seed)
     t = np.arange(round(seconds * 22_050)) / 22_050
     pictures, frames = [], []
@@ -52,7 +59,7 @@ def music(n: int, *, seed: int, seconds: float = 8.0) -> Lessons:
         sound = np.sin(2 * np.pi * hz * t) * (1 + np.sign(np.sin(2 * np.pi * beats * t)))
         sound = (0.2 * sound + 0.02 * generator.normal(size=t.size)).astype(np.float32)
         pictures.append(log_mel(sound))
-        frames.append(level_free_frames(sound))
+        frames.append(front_end.kept(sound))
     return Lessons(pictures, frames)
 
 
@@ -69,6 +76,51 @@ def test_answers_are_standardised_and_joined() -> None:
     windows = torch.rand(3, 128, 128)
     expected = teacher(patches_of(imagine(windows))[1]).mean(dim=0)
     torch.testing.assert_close(teacher.judge(windows)[1], expected)
+
+
+def test_taggers_that_hear_other_frames_are_no_teacher() -> None:
+    with pytest.raises(ValueError, match="the same frames"):
+        PictureTeacher([SmallTagger(), YAMNet()])
+
+
+def test_yamnet_learns_to_hear_pictures(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    tagger = YAMNet().eval()
+    lessons, own = (music(8, seed=s, front_end=front_end_of(tagger)) for s in (1, 2))
+    assert lessons.frames[0].shape[1] == 64
+    recipe = replace(recipe_of(tagger), epochs=3, batch_size=8, patches_per_excerpt=2)
+
+    def learn(rate: float) -> tuple[PictureTeacher, float]:
+        folder = tmp_path / str(rate)
+        teacher = adapt(
+            [tagger],
+            lessons,
+            own=own,
+            recipe=replace(recipe, learning_rate=rate),
+            run_dir=folder,
+            held_out=lessons,
+            device="cpu",
+        )
+        last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+        return teacher, float(last["held_out_explained"])
+
+    _, untaught = learn(1e-9)
+    teacher, taught = learn(1e-3)
+    assert taught > untaught + 0.05
+    # What its bands of a picture are raised by was measured, and is kept.
+    assert float(teacher.taggers[0].picture_gain.abs().mean()) > 0.1
+    save_file(teacher.state_dict(), tmp_path / "teacher.safetensors")
+    kept = tagger_of_pictures(tmp_path / "teacher.safetensors")
+    assert isinstance(kept, YAMNet)
+    assert torch.equal(kept.picture_gain, teacher.taggers[0].picture_gain)
+    # A window of 9.9 s is heard in ten patches.
+    windows = torch.rand(2, 128, 128)
+    front = front_end_of(kept)
+    patches = patches_of(front.imagine(windows), front.patch_frames)
+    assert patches.shape == (2, 10, 96, 64)
+    with torch.no_grad():
+        expected = teacher(patches.flatten(0, 1)).unflatten(0, (2, 10)).mean(dim=1)
+    torch.testing.assert_close(teacher.judge(windows), expected)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from safetensors.torch import load_file, save_file
 
 from analysis.neural.listener import ListeningNetwork
-from analysis.neural.taggers import load_tagger
+from analysis.neural.published_taggers import load_tagger
 from analysis.training.picture_teacher import PictureTeacher
 from analysis.training.transfer import load_trunk
 from tests.analysis.neural.test_taggers import vgg_variables, write_checkpoint

@@ -14,8 +14,11 @@ from django.core.management import CommandError, call_command
 from safetensors.torch import load_file, save_file
 
 from analysis.neural import tagger_weights
+from analysis.neural.companion import hear_picture
 from analysis.neural.ears import Ears
+from analysis.neural.taggers import MusiCNN
 from analysis.neural.weights import SHIPPED_DIR, read_from
+from analysis.neural.yamnet import YAMNet
 from analysis.sound.mel import SAMPLE_RATE, log_mel
 from analysis.training.picture_teacher import PictureTeacher
 
@@ -113,7 +116,7 @@ def test_a_tagger_of_pictures_is_put_in_and_heard(data, tmp_path, capsys):
     teacher = PictureTeacher([tagger_weights.load()])
     save_file(teacher.state_dict(), tmp_path / "teacher.safetensors")
     measured = copied(tmp_path / "measured", "train")
-    train(data, measured, tmp_path / "out", picture_tagger=tmp_path / "teacher.safetensors")
+    train(data, measured, tmp_path / "out", picture_tagger=[tmp_path / "teacher.safetensors"])
     assert "on pictures the tagger counts" in capsys.readouterr().out
     ears = Ears(read_from(tmp_path / "out", "ears"))
     published, kept = tagger_weights.load(), ears.network.picture_companion.tagger
@@ -129,6 +132,36 @@ def test_a_tagger_of_pictures_is_put_in_and_heard(data, tmp_path, capsys):
     sound = tone(3, 1_003)
     with_sound = ears.predict(log_mel(sound), tagged=ears.tag(sound))
     np.testing.assert_allclose(with_sound.tagged, ears.tag(sound).mean(axis=0), atol=1e-5)
+
+
+def test_two_taggers_of_pictures_are_heard_side_by_side(data, tmp_path):
+    """Of a YAMNet that has learned nothing the features are noise; the chords are still known."""
+    torch.manual_seed(1)
+    files = [tmp_path / "yamnet.safetensors", tmp_path / "musicnn.safetensors"]
+    for file, tagger in zip(files, (YAMNet(), tagger_weights.load()), strict=True):
+        save_file(PictureTeacher([tagger]).state_dict(), file)
+    measured = copied(tmp_path / "measured", "train")
+    train(data, measured, tmp_path / "out", picture_tagger=files)
+    ears = Ears(read_from(tmp_path / "out", "ears"))
+    companion = ears.network.picture_companion
+    assert [type(tagger) for tagger in companion.taggers] == [MusiCNN, YAMNet]
+    picture = log_mel(np.tile(tone(3, 1_003), 4))
+    told = ears.predict(picture)
+    assert told.tagged.shape == (1224,)
+    assert ears.labels[int(told.probabilities.argmax())] == GENRES[3]
+    # What MusiCNN hears stands first, and of sound it is all that is heard.
+    sound = tone(3, 1_003)
+    assert ears.predict(log_mel(sound), tagged=ears.tag(sound)).tagged.shape == (200,)
+    alone = hear_picture(companion.taggers[:1], picture).mean(0)
+    np.testing.assert_allclose(told.tagged[:200], alone, atol=1e-5)
+    with pytest.raises(CommandError, match="a MusiCNN and then a YAMNet"):
+        train(data, measured, tmp_path / "other", picture_tagger=files[:1])
+    assert "YAMNet" in (tmp_path / "out" / "ears.md").read_text()
+    # A fit with one tagger takes the other one out again.
+    train(data, measured, tmp_path / "one", weights=tmp_path / "out", picture_tagger=files[1:])
+    again = read_from(tmp_path / "one", "ears")
+    assert again.settings["picture_taggers"] == ["musicnn"]
+    assert Ears(again).predict(picture).tagged.shape == (200,)
 
 
 def test_what_cannot_be_used_is_refused_in_words(data, tmp_path):
@@ -150,5 +183,5 @@ def test_what_cannot_be_used_is_refused_in_words(data, tmp_path):
     damaged = tmp_path / "teacher.safetensors"
     damaged.write_bytes(b"no tensors")
     with pytest.raises(CommandError, match="no teacher"):
-        train(data, measured, tmp_path / "out", picture_tagger=damaged)
+        train(data, measured, tmp_path / "out", picture_tagger=[damaged])
     assert not (tmp_path / "out").exists()
