@@ -14,6 +14,7 @@ from torch.nn import functional
 from analysis.neural import tagger_weights, taggers
 from analysis.neural.companion import LEVEL_DBFS, WindowTagger, patch_centres
 from analysis.neural.ears import Ears, load_ears
+from analysis.neural.front_ends import front_end_of
 from analysis.neural.imagination import imagine
 from analysis.neural.listener import WINDOW_COLUMNS, scale_mel
 from analysis.neural.weights import WeightsUnavailable, find
@@ -107,13 +108,16 @@ def test_both_listeners_logits_are_added_up(ears, song, with_sound):
             listener = network.picture_companion
             # Of 20 s six patches of 3 s.
             centres = (np.arange(6) + 0.5) / 6 * picture.shape[1]
-            patches = torch.cat(
-                [
-                    imagine(torch.from_numpy(picture[None, :, begin : begin + 40] / 255.0))[:, :187]
-                    for begin in (centres - 20).round().astype(int)
-                ]
+            begins = (centres - 20).round().astype(int)
+            places = torch.from_numpy(
+                np.stack([picture[:, begin : begin + 40] / 255.0 for begin in begins])
             )
-            features = listener.tagger(patches)[1]
+            musicnn = listener.tagger(imagine(places)[:, :187])[1]
+            # Three patches of YAMNet's fit in: the first, one in the middle, the last.
+            frames = front_end_of(listener.yamnet).imagine(places)
+            assert frames.shape == (6, 310, 64)
+            yamnet = sum(listener.yamnet(frames[:, at : at + 96])[1] for at in (0, 107, 214)) / 3
+            features = torch.cat([musicnn, yamnet], dim=1)
             near = np.abs(centres - np.array(starts)[:, None] - WINDOW_COLUMNS / 2)
             inside = torch.from_numpy(near <= WINDOW_COLUMNS / 2)
             assert inside.any(dim=1).all()
