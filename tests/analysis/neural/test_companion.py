@@ -115,8 +115,8 @@ def test_both_listeners_logits_are_added_up(ears, song, with_sound):
             musicnn = listener.tagger(imagine(places)[:, :187])[1]
             # Three patches of YAMNet's fit in: the first, one in the middle, the last.
             frames = front_end_of(listener.yamnet).imagine(places)
-            assert frames.shape == (6, 310, 64)
-            yamnet = sum(listener.yamnet(frames[:, at : at + 96])[1] for at in (0, 107, 214)) / 3
+            assert frames.shape == (6, 311, 64)
+            yamnet = sum(listener.yamnet(frames[:, at : at + 96])[1] for at in (0, 108, 215)) / 3
             features = torch.cat([musicnn, yamnet], dim=1)
             near = np.abs(centres - np.array(starts)[:, None] - WINDOW_COLUMNS / 2)
             inside = torch.from_numpy(near <= WINDOW_COLUMNS / 2)
