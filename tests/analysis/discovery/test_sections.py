@@ -22,7 +22,7 @@ def test_they_equal_a_separate_pass_over_each_stretch(loud_picture):
 
     ears = load_ears()
     trunk, companion = trunk_alone(ears), ears.network.picture_companion
-    tagged = torch.from_numpy(hear_picture(companion.tagger, loud_picture))
+    tagged = torch.from_numpy(hear_picture(companion.taggers, loud_picture))
     whole, by_trunk = ears.hear(loud_picture), trunk.hear(loud_picture)
     found = whole.sections
     assert found.start_s[0] == 0.0

@@ -90,7 +90,8 @@ def test_shipped_weights_are_described_and_intact():
     weights = find("ears")
     assert weights.licence == "MIT"
     assert len(weights.settings["labels"]) == 10
-    assert weights.path.stat().st_size < 30e6
+    # ResNet18 22.4 MB, YAMNet 7.5, MusiCNN 1.6, heads and reference tracks.
+    assert weights.path.stat().st_size < 34e6
 
 
 def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
