@@ -18,7 +18,6 @@ from analysis.training.explanation_checks import (
     wiped,
     with_shuffled_weights,
 )
-from tests.analysis.neural.listeners import trunk_alone
 
 DATA = Path(__file__).resolve().parents[4] / "shared/data/gtzan_mel"
 GENERATOR = np.random.default_rng(0)
@@ -74,11 +73,9 @@ def test_other_weights_give_other_maps(pictures):
 
 
 @pytest.mark.data
-def test_a_map_that_says_nothing_fails_the_deletion_check(pictures):
+def test_a_map_that_says_nothing_fails_the_deletion_check(ears, pictures):
     """The maps of shuffled weights say far less than the true one: what they call hottest is loud
-    music, too, and so a little better than random cells; the true map is twice as good at least.
-    Asked of the trunk, which the map is of: taggers beside it mind loud music, whoever names it."""
-    ears = Remembering(trunk_alone(load_ears()))
+    music, too, and so a little better than random cells; the true map is twice as good at least."""
 
     class Pretender:
         labels, network, probabilities = ears.labels, ears.network, ears.probabilities
